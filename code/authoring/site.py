@@ -1,0 +1,134 @@
+"""The site's own Sphinx extension: what Jupyter Book leaves to do so that the book reads offline.
+
+  {ropebook-figure}   a directive for .md pages: an interactive figure's static picture, hydrated by its module
+  links               hrefs to .ipynb and .md inside raw HTML become .html; badge pictures become plain links
+  figures             loader and modules as classic scripts in _static/figures/, on pages that hold a figure
+  palette             ropebook/figures/palette.json as CSS variables --rb-q, --rb-k, ...
+  assets              MathJax from sphinx-mathjax-offline; icon fonts, source maps and licences of unused parts dropped
+"""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+PALETTE = Path(__file__).parents[1] / "ropebook/figures/palette.json"
+FIGURE = re.compile(r'data-figure="([a-z0-9_-]+)"')
+SOURCE_LINK = re.compile(r'(<a\s[^>]*?href=")([^":?#]+)\.(?:ipynb|md)(?=[#"])')
+BADGE = "colab-badge.svg"
+BADGE_IMAGE = re.compile(rf"<img\s[^>]*{re.escape(BADGE)}[^>]*>")
+BADGE_TEXT = "Open in Colab"
+UNUSED = ["scripts/fontawesome.js*", "vendor", "locales", "images/logo_[!c]*", "sbt-webpack-macros.html",
+          "webpack-macros.html", "scripts/*.map", "styles/*.map"]
+
+logger = logging.getLogger(__name__)
+
+
+class RopebookFigure(SphinxDirective):
+    """```{ropebook-figure} hero``` with the state as JSON in its body, or nothing for the default state."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self):
+        from ropebook.figures import static
+
+        self.env.note_dependency(static.__file__)
+        state = json.loads("\n".join(self.content) or "{}")
+        return [nodes.raw("", static.placeholder(self.arguments[0], state), format="html")]
+
+
+def palette_css():
+    """The palette as CSS: one custom property per colour, light by default, dark under data-theme."""
+    palette = json.loads(PALETTE.read_text())
+    light, dark = ("".join(f"--rb-{name}:{colour};" for name, colour in palette[mode].items()) for mode in ("light", "dark"))
+    return f":root{{{light}}}html[data-theme=dark]{{{dark}}}"
+
+
+def mend_links(app, doctree, docname):
+    """Point raw-HTML links at the built pages, and show badges as text: their pictures live on another host."""
+
+    def to_html(match):
+        target = os.path.normpath(os.path.join(os.path.dirname(docname), match[2]))
+        if target not in app.env.found_docs:
+            logger.warning("link to %s, which is no page of the book", match[0].rpartition('"')[2], location=docname)
+        return f"{match[1]}{match[2]}.html"
+
+    for raw in doctree.findall(nodes.raw):
+        if raw["format"] == "html":
+            text = SOURCE_LINK.sub(to_html, BADGE_IMAGE.sub(BADGE_TEXT, raw.astext()))
+            raw.children = [nodes.Text(text)]
+            raw.rawsource = text
+    for image in list(doctree.findall(nodes.image)):
+        if image["uri"].endswith(BADGE):
+            image.replace_self(nodes.inline("", BADGE_TEXT, classes=["colab-badge"]))
+        elif "://" in image["uri"]:
+            logger.warning("picture from another host: %s", image["uri"], location=docname)
+
+
+def add_to_page(app, pagename, templatename, context, doctree):
+    """Give every page the palette, and pages with figures the loader."""
+    context["palette_css"] = palette_css()
+    names = set(FIGURE.findall(context.get("body", "")))
+    if names:
+        app.env.ropebook_figures = getattr(app.env, "ropebook_figures", set()) | names
+        app.add_js_file("figures/loader.js", loading_method="defer")
+
+
+def write_figures(out, names):
+    from ropebook.figures import static
+
+    out.mkdir(exist_ok=True)
+    (out / "loader.js").write_text(static.loader())
+    for name in names:
+        (out / f"{name}.js").write_text(static.bundle(name))
+
+
+def copy_mathjax(out):
+    """The TeX component, the fonts and the extensions that it loads on demand: 2 MB of the package's 24."""
+    package = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent / "static/mathjax"
+    for part in ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions"):
+        source, target = package / part, out / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(source, target)
+
+
+def drop_icon_font(stylesheet):
+    """Cut Font Awesome (95 kB of rules, 543 kB of fonts) out of the theme's CSS; book.css draws the icons in use."""
+    css = stylesheet.read_text()
+    icons = re.search(r"/\*!\s*\* Font Awesome.*\.fa-[a-z0-9-]+:before\{[^}]*\}", css, re.DOTALL)
+    stylesheet.write_text(css[: icons.start()] + css[icons.end():])
+
+
+def finish(app, exception):
+    if exception or app.builder.format != "html":
+        return
+    static = Path(app.outdir) / "_static"
+    copy_mathjax(static / "mathjax")
+    drop_icon_font(static / "styles/pydata-sphinx-theme.css")
+    names = getattr(app.env, "ropebook_figures", set())
+    if names:
+        write_figures(static / "figures", names)
+    for pattern in UNUSED:
+        for path in static.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def setup(app):
+    app.add_config_value("comments_config", {}, "")  # Jupyter Book sets it for an extension that the book leaves out
+    app.add_directive("ropebook-figure", RopebookFigure)
+    app.add_css_file("book.css", priority=900)
+    app.add_js_file("book.js", loading_method="defer")
+    app.connect("doctree-resolved", mend_links)
+    app.connect("html-page-context", add_to_page)
+    app.connect("build-finished", finish)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}
