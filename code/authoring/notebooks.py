@@ -254,13 +254,20 @@ def notebook_problems(nb, size, is_normal):
         yield number, f"execution count {count}, expected {place}: cells were moved, removed or run out of order"
     for gone in sorted(executed(nb.metadata).keys() - {cell.id for _, cell in numbered}):
         yield 0, f"the cell with id {gone} was removed since the last run"
-    exempt = [n for n, cell in numbered if exempting_tags(cell)]
+    exempt = exempt_cells(nb)
     if len(exempt) > MAX_EXEMPT * len(numbered):
-        yield 0, f"{len(exempt)} of {len(numbered)} code cells are exempt from comparison (cells {exempt}); at most {MAX_EXEMPT:.0%} may be"
+        names = "; ".join(cell for cell, _ in exempt)
+        yield 0, f"{len(exempt)} of {len(numbered)} code cells are exempt from comparison ({names}); at most {MAX_EXEMPT:.0%} may be"
 
 
 def executed(metadata):
     return metadata.get("ropebook", {}).get("executed", {})
+
+
+def exempt_cells(nb):
+    """[("cell 7 (id …)", reason)] of the cells whose output nbval does not compare."""
+    return [(f"cell {number} (id {cell.id})", cell.metadata.get("reason"))
+            for number, cell in enumerate(nb.cells, start=1) if exempting_tags(cell)]
 
 
 def exempting_tags(cell):
@@ -418,7 +425,10 @@ def main(arguments=None):
         for problem in action(path):
             problems += 1
             print(problem, flush=True)
-    if problems or chosen.action == "check":
+    if chosen.action == "check":
+        for path in paths if not problems else []:
+            for cell, reason in exempt_cells(load(path.read_text(encoding="utf-8"))):
+                print(f"{shown(path)}, {cell}: output not compared: {reason}")
         print(f"{len(paths)} notebooks, {problems} problems")
     return 1 if problems else 0
 
