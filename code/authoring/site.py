@@ -1,7 +1,8 @@
 """The site's own Sphinx extension: what Jupyter Book leaves to do so that the book reads offline.
 
   {ropebook-figure}   a directive for .md pages: an interactive figure's static picture, hydrated by its module
-  links               hrefs to .ipynb and .md inside raw HTML become .html; badge pictures become plain links
+  numbers             a chapter's number, from its file name, before its title
+  links               Markdown links find HTML anchors; hrefs to .ipynb and .md inside raw HTML become .html; badge pictures become plain links
   figures             loader and modules as classic scripts in _static/figures/, on pages that hold a figure
   palette             ropebook/figures/palette.json as CSS variables --rb-q, --rb-k, ...
   assets              MathJax from sphinx-mathjax-offline; icon fonts, source maps and licences of unused parts dropped
@@ -15,10 +16,13 @@ import shutil
 from pathlib import Path
 
 from docutils import nodes
+from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 PALETTE = Path(__file__).parents[1] / "ropebook/figures/palette.json"
+ANCHOR = re.compile(r'<a\s[^>]*?\bid="([^"]+)"')
+CHAPTER = re.compile(r"book/0*(\d+)_\w+")
 FIGURE = re.compile(r'data-figure="([a-z0-9_-]+)"')
 SOURCE_LINK = re.compile(r'(<a\s[^>]*?href=")([^":?#]+)\.(?:ipynb|md)(?=[#"])')
 BADGE = "colab-badge.svg"
@@ -39,9 +43,19 @@ class RopebookFigure(SphinxDirective):
     def run(self):
         from ropebook.figures import static
 
-        self.env.note_dependency(static.__file__)
         state = json.loads("\n".join(self.content) or "{}")
-        return [nodes.raw("", static.placeholder(self.arguments[0], state), format="html")]
+        return [nodes.raw("", static.placeholder(self.arguments[0], **state), format="html")]
+
+
+class RawAnchors(SphinxTransform):
+    """Let Markdown links, [(11)](#eq-11), find anchors written in HTML, <a id="eq-11"></a>."""
+
+    default_priority = 878  # just before MyST resolves such links
+
+    def apply(self):
+        anchors = getattr(self.document, "myst_slugs", {})
+        for raw in self.document.findall(nodes.raw):
+            anchors.update({name: (raw.line, name, "") for name in ANCHOR.findall(raw.astext())})
 
 
 def palette_css():
@@ -49,6 +63,13 @@ def palette_css():
     palette = json.loads(PALETTE.read_text())
     light, dark = ("".join(f"--rb-{name}:{colour};" for name, colour in palette[mode].items()) for mode in ("light", "dark"))
     return f":root{{{light}}}html[data-theme=dark]{{{dark}}}"
+
+
+def number_title(app, doctree):
+    """Put a chapter's number, which its file name carries, before its title: on the page, in the sidebar, in search."""
+    chapter = CHAPTER.fullmatch(app.env.docname)
+    if chapter:
+        next(doctree.findall(nodes.title)).insert(0, nodes.Text(f"{chapter[1]}. "))
 
 
 def mend_links(app, doctree, docname):
@@ -128,6 +149,8 @@ def setup(app):
     app.add_directive("ropebook-figure", RopebookFigure)
     app.add_css_file("book.css", priority=900)
     app.add_js_file("book.js", loading_method="defer")
+    app.add_transform(RawAnchors)
+    app.connect("doctree-read", number_title, priority=100)  # before Sphinx collects the titles
     app.connect("doctree-resolved", mend_links)
     app.connect("html-page-context", add_to_page)
     app.connect("build-finished", finish)
