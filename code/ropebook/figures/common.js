@@ -1,0 +1,199 @@
+// What every figure shares: the mathematics of a rotation, SVG as text, a slider that answers to pointer and keys.
+// PALETTE is put before this text by ropebook.figures.static, the figure's own module after it.
+
+// ---- mathematics (equal to ropebook.frequencies and ropebook.rotate) ----
+
+export function frequencies(dim, base) {
+  return Array.from({ length: dim / 2 }, (_, i) => base ** (-2 * i / dim)); // radians per token
+}
+
+export function rotate(x, position, theta) {
+  return theta.flatMap((rate, i) => {
+    const c = Math.cos(position * rate), s = Math.sin(position * rate);
+    const a = x[2 * i], b = x[2 * i + 1];
+    return [a * c - b * s, a * s + b * c];
+  });
+}
+
+export function dot(x, y) {
+  return x.reduce((sum, value, i) => sum + value * y[i], 0);
+}
+
+// ---- SVG as text, character for character what drawing.py writes ----
+
+export const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
+
+export function fixed(x, digits) {
+  const scale = 10 ** digits, value = Math.floor(x * scale + 0.5 + 1e-6) / scale;
+  return (value < 0 ? "−" : "") + Math.abs(value).toFixed(digits);
+}
+
+export function signed(x, digits) {
+  const words = fixed(x, digits);
+  return words.startsWith("−") ? words : "+" + words;
+}
+
+export const num = (x) => String(Math.floor(x * 100 + 0.5 + 1e-6) / 100 + 0);
+export const percent = (x) => num(x) + "%";
+export const colour = (name) => `var(--rb-${name},${PALETTE.light[name]})`;
+
+export function escape(words) {
+  const names = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;" };
+  return words.replace(/[&<>"']/g, (c) => names[c]);
+}
+
+export function tag(name, attributes, ...inside) {
+  const pairs = Object.entries(attributes).map(([key, value]) => ` ${key}="${escape(typeof value === "string" ? value : num(value))}"`);
+  return `<${name}${pairs.join("")}>${inside.join("")}</${name}>`;
+}
+
+export const text = (x, y, words, attributes) => tag("text", { x, y, ...attributes }, escape(words));
+
+export function svg(width, height, title, attributes, ...inside) {
+  const outer = { width, height, role: "img", "font-family": FONT, "font-size": 13, fill: colour("ink"), style: "display:inline-block;overflow:visible;max-width:100%", ...attributes };
+  return tag("svg", outer, tag("title", {}, escape(title)), ...inside);
+}
+
+export const at = (x, y, ...inside) => tag("svg", { x, y, overflow: "visible" }, ...inside);
+
+export function polyline(points, attributes) {
+  return tag("path", { d: "M" + points.map(([x, y]) => `${num(x)} ${num(y)}`).join("L"), fill: "none", ...attributes });
+}
+
+export function arrow(x0, y0, x1, y1, name, width, attributes) {
+  const length = Math.hypot(x1 - x0, y1 - y0);
+  const head = Math.min(4 + 2.5 * width, length);
+  const [along, across] = length > 1e-9 ? [(x1 - x0) / length, (y1 - y0) / length] : [1, 0];
+  const bx = x1 - head * along, by = y1 - head * across, half = 0.45 * head;
+  const tip = `${num(x1)},${num(y1)} ${num(bx - half * across)},${num(by + half * along)} ${num(bx + half * across)},${num(by - half * along)}`;
+  const shaft = { x1: x0, y1: y0, x2: bx, y2: by, stroke: colour(name), "stroke-width": width, "stroke-linecap": "round" };
+  return tag("g", attributes, tag("line", shaft), tag("polygon", { points: tip, fill: colour(name) }));
+}
+
+export function plot(x, y, width, height, left, right, low, high, ...inside) {
+  const viewBox = `${num(left)} ${num(-high)} ${num(right - left)} ${num(high - low)}`;
+  return tag("svg", { x, y, width, height, viewBox, preserveAspectRatio: "none" }, ...inside);
+}
+
+export const range = (from, to, step) => Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, i) => from + i * step);
+export const track = (name, panel) => tag("div", { style: "position:relative" }, tag("div", { "data-slot": name }, panel));
+export const word = (name, words) => tag("b", { style: `color:${colour(name)}` }, escape(words));
+
+// ---- the living page ----
+
+const scheme = (name) => Object.entries(PALETTE[name]).map(([key, hex]) => `--rb-${key}:${hex};`).join("") + `color-scheme:${name};`;
+const marks = (name, flag) => `:is([data-theme=${name}],[data-jp-theme-light=${flag}],[theme=${name}],.vscode-${name}) .rb-live`;
+const STYLE = `
+.rb-live{${scheme("light")}}
+@media (prefers-color-scheme:dark){.rb-live{${scheme("dark")}}}
+${marks("light", "true")}{${scheme("light")}}
+${marks("dark", "false")}{${scheme("dark")}}
+.rb-handle{position:absolute;box-sizing:border-box;transform:translate(-50%,-50%);border-radius:12px;cursor:grab;touch-action:none;
+  -webkit-tap-highlight-color:transparent}
+.rb-handle:active{cursor:grabbing}
+.rb-handle:hover{background:color-mix(in srgb,var(--rb-ink) 12%,transparent)}
+.rb-handle:focus{outline:none}
+.rb-handle:focus-visible{outline:3px solid var(--rb-ink);outline-offset:2px}
+.rb-status{min-height:3em;text-align:center;color:var(--rb-muted);margin:.2rem 0 0}
+.rb-controls{display:flex;flex-wrap:wrap;gap:.4rem 1.2rem;align-items:center;margin:.5rem 0}
+.rb-controls fieldset{border:0;padding:0;margin:0;display:flex;flex-wrap:wrap;gap:.2rem 1rem}
+.rb-controls legend{padding:0;float:left;margin-right:1rem;font-size:inherit;width:auto}
+.rb-controls label{display:inline-flex;align-items:center;gap:.4rem;min-height:32px;cursor:pointer;margin:0}
+.rb-controls input{accent-color:var(--rb-ink);margin:0}
+.rb-controls input[type=range]{width:7.5rem;min-height:28px}
+.rb-controls input:focus-visible{outline:3px solid var(--rb-ink);outline-offset:2px}
+.rb-controls output{min-width:2.6em;font-variant-numeric:tabular-nums}
+`;
+
+// Put the picture into el, with a sentence below it that says what just happened; slot(name) is a part that is redrawn.
+export function stage(el, markup, hint) {
+  el.innerHTML = `<style>${STYLE}</style><div class="rb-live">${markup}<p class="rb-status" role="status">${escape(hint)}</p></div>`;
+  const root = el.querySelector(".rb-live");
+  return { root, slot: (name) => root.querySelector(`[data-slot=${name}]`) };
+}
+
+// Redraw at most once a frame; root.frameTimes holds the last 100 costs in milliseconds.
+export function painter(root, paint) {
+  root.frameTimes = [];
+  let due = 0;
+  return function request() {
+    due ||= requestAnimationFrame(() => {
+      due = 0;
+      const start = performance.now();
+      const again = paint(start);
+      root.frameTimes = [...root.frameTimes.slice(-99), performance.now() - start];
+      if (again) request();
+    });
+  };
+}
+
+export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+// Say a sentence in the polite live region, once the reader has paused.
+export function speaker(root) {
+  const region = root.querySelector(".rb-status");
+  let timer = 0;
+  return (words) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => { region.textContent = words; }, 300);
+  };
+}
+
+// A handle over the picture: role=slider, dragged by mouse or touch, stepped by keys.
+// move(start, fraction) gets the value at the grab and how far the pointer went, in widths of the parent;
+// step(by, shift) gets whole steps, Home and End come as -Infinity and Infinity.
+export function handle(parent, { label, width, height, grab, move, drop, step, page }) {
+  const node = document.createElement("div");
+  node.className = "rb-handle";
+  node.tabIndex = 0;
+  node.setAttribute("role", "slider");
+  node.setAttribute("aria-label", label);
+  node.style.width = `${width}px`;
+  node.style.height = `${height}px`;
+  parent.append(node);
+  let held = null;
+  node.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    event.preventDefault();
+    node.focus({ preventScroll: true });
+    node.setPointerCapture(event.pointerId);
+    held = { x: event.clientX, from: grab() };
+  });
+  node.addEventListener("pointermove", (event) => {
+    if (held) move(held.from, (event.clientX - held.x) / parent.clientWidth);
+  });
+  for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
+    node.addEventListener(end, () => {
+      if (held) drop();
+      held = null;
+    });
+  }
+  const keys = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: page, PageDown: -page, Home: -Infinity, End: Infinity };
+  node.addEventListener("keydown", (event) => {
+    if (!(event.key in keys) || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    step(keys[event.key], event.shiftKey);
+  });
+  return function place(left, top, { now, min, max, words }) {
+    node.style.left = left;
+    node.style.top = `${top}px`;
+    const aria = { valuenow: now, valuemin: min, valuemax: max, valuetext: words };
+    for (const [key, value] of Object.entries(aria)) node.setAttribute(`aria-${key}`, value);
+  };
+}
+
+export const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
+
+// Write values to the model in one go.
+export function write(model, values) {
+  for (const [key, value] of Object.entries(values)) model.set(key, value);
+  model.save_changes();
+}
+
+// Call `react` on every change of these keys; returns what undoes it.
+export function watch(model, keys, react) {
+  const events = keys.map((key) => `change:${key}`);
+  for (const event of events) model.on(event, react);
+  return () => { for (const event of events) model.off(event, react); };
+}

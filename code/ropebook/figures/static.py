@@ -1,0 +1,83 @@
+"""The still side of the figures, for NumPy alone: module texts, the site's scripts, and the placeholder in a page.
+
+    module(name)              the figure's ES module in one text, as anywidget and the site's loader take it
+    loader(), bundle(name)    classic scripts for the site; order and `defer` do not matter
+    placeholder(name, m=3)    the HTML that a notebook saves: a still picture that the loader brings to life
+"""
+
+import json
+from html import escape
+from pathlib import Path
+
+from ropebook.figures import hero, shift
+from ropebook.figures.drawing import PALETTE, colour
+
+FIGURES = {"hero": hero, "shift": shift}
+HERE = Path(__file__).parent
+STILL = "A still picture. It moves on the book’s page, in Jupyter and in Colab."
+
+
+def _figure(name):
+    if name not in FIGURES:
+        raise ValueError(f"no figure {name!r}; there are {', '.join(map(repr, FIGURES))}")
+    return FIGURES[name]
+
+
+def module(name):
+    """The figure's module with palette and common.js before it, in place of its one import line."""
+    _figure(name)
+    common, own = ((HERE / f"{part}.js").read_text(encoding="utf-8") for part in ("common", name))
+    before, found, after = own.partition(' from "./common.js";\n')
+    if not found or not before.startswith("import "):
+        raise ValueError(f'{name}.js must begin with one import from "./common.js", it begins with {own[:40]!r}')
+    return f"const PALETTE = {json.dumps(PALETTE)};\n{common}\n{after}"
+
+
+def loader():
+    """The script that brings every placeholder of a page to life."""
+    return (HERE / "loader.js").read_text(encoding="utf-8")
+
+
+def bundle(name):
+    """The script that hands one figure's module to the loader."""
+    text = json.dumps([name, module(name)], ensure_ascii=False).replace("</", "<\\/")
+    return f"(window.ropebookFigures ??= []).push({text});\n"
+
+
+def state_of(name, given):
+    """The figure's full state: defaults overlaid by what is given.
+
+    raises     ValueError naming what was given and what is expected
+    """
+    state = {key: rule[0] for key, rule in _figure(name).STATE.items()}
+    for key, value in given.items():
+        if key not in state:
+            raise ValueError(f"figure {name!r} has no {key!r}; it has {', '.join(map(repr, state))}")
+        state[key] = _checked(name, key, value)
+    return state
+
+
+def _checked(name, key, value):
+    default, *limits = FIGURES[name].STATE[key]
+    if isinstance(default, str):
+        if value not in limits:
+            raise ValueError(f"{name}: {key} must be one of {', '.join(map(repr, limits))}, got {value!r}")
+        return value
+    kind, low, high = type(default), *limits
+    if isinstance(value, bool) or not isinstance(value, (int, kind)) or not low <= value <= high:
+        raise ValueError(f"{name}: {key} must be {'a whole' if kind is int else 'a'} number from {low} to {high}, got {value!r}")
+    return kind(value)
+
+
+def placeholder(name, **state):
+    """A `<div class="ropebook-figure">` with the still picture of that state; the same text on every machine.
+
+    raises     ValueError naming what was given and what is expected
+    """
+    state = state_of(name, state)
+    figure = FIGURES[name]
+    return (
+        f'<div class="ropebook-figure" data-figure="{name}" data-state="{escape(json.dumps(state))}"'
+        f' role="group" aria-label="{escape(figure.LABEL)}">{figure.picture(**state)}'
+        f'<p class="rb-still" style="font-size:85%;color:{colour("muted")}">{STILL}</p></div>'
+    )
