@@ -386,7 +386,7 @@ def anchor_problems(nb):
     texts = [(number, cell.source) for number, cell in enumerate(nb.cells, start=1) if cell.cell_type == "markdown"]
     anchors = Counter(tag for _, source in texts for tag in re.findall(r'<a id="eq-([^"]*)"', source))
     for number, source in texts:
-        for tag in re.findall(r'href="#eq-([^"]*)"', source):
+        for tag in re.findall(r'(?:href="|\]\()#eq-([^")]*)[")]', source):
             if anchors[tag] != 1:
                 yield number, f'link to "#eq-{tag}": expected one <a id="eq-{tag}">, found {anchors[tag]}'
 
