@@ -260,7 +260,7 @@ def is_alive(pid):
 
 def test_a_stripped_solution_is_the_stub():
     solved = "def f(x):\n    ### BEGIN SOLUTION\n    y = 2 * x\n    return y\n    ### END SOLUTION\n\n### BEGIN SOLUTION\nz = 1\n### END SOLUTION"
-    assert notebooks.strip_solution(solved) == "def f(x):\n    ...  # your answer\n\n...  # your answer"
+    assert notebooks.strip_solution(solved) == "def f(x):\n    ...  # your answer\n\n# your answer"
 
 
 @pytest.mark.parametrize("source", ["### BEGIN SOLUTION\nx", "x\n### END SOLUTION",

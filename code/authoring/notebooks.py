@@ -401,7 +401,7 @@ def strip_solution(source):
         if marker and inside == (marker[2] == "BEGIN"):
             raise ValueError(f"solution markers do not pair up at {line.strip()!r}")
         if marker and not inside:
-            kept.append(f"{marker[1]}...  # your answer")
+            kept.append(f"{marker[1]}...  # your answer" if marker[1] else "# your answer")  # a function needs a body
         elif not marker and not inside:
             kept.append(line)
         inside = inside != bool(marker)
