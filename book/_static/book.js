@@ -1,6 +1,13 @@
-// What the page needs besides the theme: equations that overflow are scrolled by keyboard too.
+// What the pages need besides the theme.
+
+// Equations wider than the page scroll by themselves: by keyboard too, and the long ones in a line get a line of their own.
 function markWide() {
-  for (const box of document.querySelectorAll("div.math")) {
+  for (const span of document.querySelectorAll("span.math")) {
+    span.classList.remove("wide");
+    const formula = span.querySelector("mjx-container");
+    span.classList.toggle("wide", formula !== null && formula.offsetWidth > span.parentElement.clientWidth);
+  }
+  for (const box of document.querySelectorAll("div.math, span.math.wide")) {
     if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
   }
@@ -8,4 +15,12 @@ function markWide() {
 window.addEventListener("load", () => {
   (window.MathJax?.startup?.promise ?? Promise.resolve()).then(markWide);
   window.addEventListener("resize", markWide);
+});
+
+// Paper is white.
+window.addEventListener("beforeprint", () => { document.documentElement.dataset.theme = "light"; });
+window.addEventListener("afterprint", () => {
+  const { mode } = document.documentElement.dataset;
+  const dark = mode === "auto" ? matchMedia("(prefers-color-scheme: dark)").matches : mode === "dark";
+  document.documentElement.dataset.theme = dark ? "dark" : "light";
 });

@@ -28,7 +28,7 @@ SOURCE_LINK = re.compile(r'(<a\s[^>]*?href=")([^":?#]+)\.(?:ipynb|md)(?=[#"])')
 BADGE = "colab-badge.svg"
 BADGE_IMAGE = re.compile(rf"<img\s[^>]*{re.escape(BADGE)}[^>]*>")
 BADGE_TEXT = "Open in Colab"
-UNUSED = ["scripts/fontawesome.js*", "vendor", "locales", "images/logo_[!c]*", "sbt-webpack-macros.html",
+UNUSED = ["scripts/fontawesome.js*", "vendor/fontawesome", "locales", "images/logo_[!c]*", "sbt-webpack-macros.html",
           "webpack-macros.html", "scripts/*.map", "styles/*.map"]
 
 logger = logging.getLogger(__name__)
@@ -126,8 +126,10 @@ def copy_mathjax(out):
 def drop_icon_font(stylesheet):
     """Cut Font Awesome (95 kB of rules, 543 kB of fonts) out of the theme's CSS; book.css draws the icons in use."""
     css = stylesheet.read_text()
-    icons = re.search(r"/\*!\s*\* Font Awesome.*\.fa-[a-z0-9-]+:before\{[^}]*\}", css, re.DOTALL)
-    stylesheet.write_text(css[: icons.start()] + css[icons.end():])
+    css, cuts = re.subn(r"/\*!\s*\* Font Awesome.*?(?=html\{--pst-)", "", css, flags=re.DOTALL)
+    if cuts != 1:
+        raise ValueError(f"expected one run of icon rules in {stylesheet.name}, found {cuts}")
+    stylesheet.write_text(css)
 
 
 def finish(app, exception):
