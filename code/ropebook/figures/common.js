@@ -49,9 +49,17 @@ export function tag(name, attributes, ...inside) {
 
 export const text = (x, y, words, attributes) => tag("text", { x, y, ...attributes }, escape(words));
 
-export function svg(width, height, title, attributes, ...inside) {
-  const outer = { width, height, role: "img", "font-family": FONT, "font-size": 13, fill: colour("ink"), style: "display:inline-block;overflow:visible;max-width:100%", ...attributes };
-  return tag("svg", outer, tag("title", {}, escape(title)), ...inside);
+export const label = (x, y, words, anchor) => text(x, y, words, { "text-anchor": anchor, fill: colour("muted"), "font-size": 12 });
+
+export function level(x1, x2, y, words) {
+  const line = { x1: percent(x1), x2: percent(x2), y1: y, y2: y, stroke: colour("grid") };
+  return tag("line", line) + label(percent(x1 - 1.5), y + 4, words, "end");
+}
+
+export function svg(width, height, title, about, attributes, ...inside) {
+  const outer = { width, height, role: "img", "font-family": FONT, "font-size": 13, fill: colour("ink") };
+  const style = { style: "display:block;overflow:visible" };
+  return tag("svg", { ...outer, ...style, ...attributes }, tag("title", {}, escape(title)), tag("desc", {}, escape(about)), ...inside);
 }
 
 export const at = (x, y, ...inside) => tag("svg", { x, y, overflow: "visible" }, ...inside);
@@ -76,40 +84,58 @@ export function plot(x, y, width, height, left, right, low, high, ...inside) {
 }
 
 export const range = (from, to, step) => Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, i) => from + i * step);
+
+export function card(heading, lead, ...inside) {
+  const frame = `box-sizing:border-box;padding:14px 16px;border:1px solid ${colour("grid")};border-radius:12px;` +
+    `background:${colour("paper")};color:${colour("ink")};font-family:${FONT};line-height:1.45`;
+  const title = tag("p", { style: "margin:0;font-size:125%;font-weight:600" }, escape(heading));
+  return tag("div", { style: frame }, title, tag("p", { style: "margin:4px 0 16px" }, ...lead), ...inside);
+}
+
+export const caption = (...inside) => tag("p", { style: "margin:6px 0;text-align:center" }, ...inside);
+export const readout = (words) =>
+  tag("p", { "data-slot": "readout", style: "margin:8px 0 0;text-align:center;font-variant-numeric:tabular-nums" }, escape(words));
 export const track = (name, panel) => tag("div", { style: "position:relative" }, tag("div", { "data-slot": name }, panel));
 export const word = (name, words) => tag("b", { style: `color:${colour(name)}` }, escape(words));
 
 // ---- the living page ----
 
 const scheme = (name) => Object.entries(PALETTE[name]).map(([key, hex]) => `--rb-${key}:${hex};`).join("") + `color-scheme:${name};`;
-const marks = (name, flag) => `:is([data-theme=${name}],[data-jp-theme-light=${flag}],[theme=${name}],.vscode-${name}) .rb-live`;
+const marked = (name, lab) => `:is([data-theme=${name}],[data-jp-theme-light=${lab}],[theme=${name}],.vscode-${name}) .rb-live`;
 const STYLE = `
 .rb-live{${scheme("light")}}
 @media (prefers-color-scheme:dark){.rb-live{${scheme("dark")}}}
-${marks("light", "true")}{${scheme("light")}}
-${marks("dark", "false")}{${scheme("dark")}}
-.rb-handle{position:absolute;box-sizing:border-box;transform:translate(-50%,-50%);border-radius:12px;cursor:grab;touch-action:none;
+${marked("light", "true")}{${scheme("light")}}
+${marked("dark", "false")}{${scheme("dark")}}
+.rb-handle{position:absolute;box-sizing:border-box;transform:translate(-50%,-50%);border-radius:14px;cursor:grab;touch-action:none;
   -webkit-tap-highlight-color:transparent}
 .rb-handle:active{cursor:grabbing}
-.rb-handle:hover{background:color-mix(in srgb,var(--rb-ink) 12%,transparent)}
+.rb-handle:hover{box-shadow:0 0 0 2px color-mix(in srgb,var(--rb-ink) 35%,transparent)}
 .rb-handle:focus{outline:none}
-.rb-handle:focus-visible{outline:3px solid var(--rb-ink);outline-offset:2px}
-.rb-status{min-height:3em;text-align:center;color:var(--rb-muted);margin:.2rem 0 0}
-.rb-controls{display:flex;flex-wrap:wrap;gap:.4rem 1.2rem;align-items:center;margin:.5rem 0}
-.rb-controls fieldset{border:0;padding:0;margin:0;display:flex;flex-wrap:wrap;gap:.2rem 1rem}
-.rb-controls legend{padding:0;float:left;margin-right:1rem;font-size:inherit;width:auto}
-.rb-controls label{display:inline-flex;align-items:center;gap:.4rem;min-height:32px;cursor:pointer;margin:0}
-.rb-controls input{accent-color:var(--rb-ink);margin:0}
-.rb-controls input[type=range]{width:7.5rem;min-height:28px}
-.rb-controls input:focus-visible{outline:3px solid var(--rb-ink);outline-offset:2px}
-.rb-controls output{min-width:2.6em;font-variant-numeric:tabular-nums}
+.rb-handle:focus-visible{outline:3px solid var(--rb-ink);outline-offset:1px;box-shadow:none}
+.rb-live .rb-status{min-height:1.45em;margin:6px 0;text-align:center;font-size:90%;color:var(--rb-muted)}
+.rb-row{display:flex;flex-wrap:wrap;justify-content:center;gap:2px 20px;margin:0 0 8px}
+.rb-row label{display:inline-flex;align-items:center;gap:6px;min-height:36px;margin:0;cursor:pointer}
+.rb-row input{margin:0;accent-color:var(--rb-ink)}
+.rb-row input:focus-visible{outline:3px solid var(--rb-ink);outline-offset:2px}
+.rb-sliders{display:grid;grid-template-columns:repeat(auto-fit,minmax(260px,1fr));gap:2px 28px;margin:8px 0 0}
+.rb-sliders label{display:grid;grid-template-columns:7.6em 1fr 2.4em;align-items:center;gap:8px;min-height:36px;margin:0}
+.rb-sliders input{width:100%;min-width:0;min-height:32px;margin:0;accent-color:var(--rb-ink);touch-action:pan-y}
+.rb-sliders input:focus-visible{outline:3px solid var(--rb-ink);outline-offset:1px}
+.rb-sliders output{text-align:right;font-variant-numeric:tabular-nums}
+@media (max-width:600px){.rb-live .rb-status{min-height:2.9em}}
 `;
 
-// Put the picture into el, with a sentence below it that says what just happened; slot(name) is a part that is redrawn.
-export function stage(el, markup, hint) {
-  el.innerHTML = `<style>${STYLE}</style><div class="rb-live">${markup}<p class="rb-status" role="status">${escape(hint)}</p></div>`;
-  const root = el.querySelector(".rb-live");
-  return { root, slot: (name) => root.querySelector(`[data-slot=${name}]`) };
+// Put the picture into el, with a sentence after the part `after` that says what just happened; slot(name) is a part that is redrawn.
+export function stage(el, markup, after, hint) {
+  el.innerHTML = `<style>${STYLE}</style><div class="rb-live">${markup}</div>`;
+  const root = el.querySelector(".rb-live"), slot = (name) => root.querySelector(`[data-slot=${name}]`);
+  const status = document.createElement("p");
+  status.className = "rb-status";
+  status.setAttribute("role", "status");
+  status.textContent = hint;
+  slot(after).parentElement.after(status);
+  return { root, slot, status };
 }
 
 // Redraw at most once a frame; root.frameTimes holds the last 100 costs in milliseconds.
@@ -129,19 +155,18 @@ export function painter(root, paint) {
 
 export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-// Say a sentence in the polite live region, once the reader has paused.
-export function speaker(root) {
-  const region = root.querySelector(".rb-status");
+// Put words() into the polite live region once the reader has paused.
+export function speaker(status, words) {
   let timer = 0;
-  return (words) => {
+  return () => {
     clearTimeout(timer);
-    timer = setTimeout(() => { region.textContent = words; }, 300);
+    timer = setTimeout(() => { status.textContent = words() ?? status.textContent; }, 300);
   };
 }
 
 // A handle over the picture: role=slider, dragged by mouse or touch, stepped by keys.
-// move(start, fraction) gets the value at the grab and how far the pointer went, in widths of the parent;
-// step(by, shift) gets whole steps, Home and End come as -Infinity and Infinity.
+// move(start, fraction) gets what grab() gave and how far the pointer went, in widths of the parent;
+// step(by, shift) gets whole steps, where Home and End are -Infinity and Infinity.
 export function handle(parent, { label, width, height, grab, move, drop, step, page }) {
   const node = document.createElement("div");
   node.className = "rb-handle";

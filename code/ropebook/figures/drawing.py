@@ -50,10 +50,22 @@ def text(x, y, words, attributes):
     return tag("text", {"x": x, "y": y, **attributes}, escape(words))
 
 
-def svg(width, height, title, attributes, *inside):
-    """One panel: it keeps its height, may be as wide as its column, and carries its own title."""
-    outer = {"width": width, "height": height, "role": "img", "font-family": FONT, "font-size": 13, "fill": colour("ink"), "style": "display:inline-block;overflow:visible;max-width:100%", **attributes}
-    return tag("svg", outer, tag("title", {}, escape(title)), *inside)
+def label(x, y, words, anchor):
+    """A small grey word beside an axis."""
+    return text(x, y, words, {"text-anchor": anchor, "fill": colour("muted"), "font-size": 12})
+
+
+def level(x1, x2, y, words):
+    """A horizontal grid line with its value at the left; x1 and x2 in percent."""
+    line = {"x1": percent(x1), "x2": percent(x2), "y1": y, "y2": y, "stroke": colour("grid")}
+    return tag("line", line) + label(percent(x1 - 1.5), y + 4, words, "end")
+
+
+def svg(width, height, title, about, attributes, *inside):
+    """One panel: a name for the pointer, a sentence that says what it shows, then the drawing."""
+    outer = {"width": width, "height": height, "role": "img", "font-family": FONT, "font-size": 13, "fill": colour("ink")}
+    style = {"style": "display:block;overflow:visible"}
+    return tag("svg", {**outer, **style, **attributes}, tag("title", {}, escape(title)), tag("desc", {}, escape(about)), *inside)
 
 
 def at(x, y, *inside):
@@ -81,6 +93,25 @@ def plot(x, y, width, height, left, right, low, high, *inside):
     """A stretched inner picture in data coordinates (y up is negative y); strokes keep their width."""
     box = f"{num(left)} {num(-high)} {num(right - left)} {num(high - low)}"
     return tag("svg", {"x": x, "y": y, "width": width, "height": height, "viewBox": box, "preserveAspectRatio": "none"}, *inside)
+
+
+def card(heading, lead, *inside):
+    """The whole figure: a frame, a heading, a lead (a list of text and words), then what moves."""
+    frame = (
+        f"box-sizing:border-box;padding:14px 16px;border:1px solid {colour('grid')};border-radius:12px;"
+        f"background:{colour('paper')};color:{colour('ink')};font-family:{FONT};line-height:1.45"
+    )
+    title = tag("p", {"style": "margin:0;font-size:125%;font-weight:600"}, escape(heading))
+    return tag("div", {"style": frame}, title, tag("p", {"style": "margin:4px 0 16px"}, *lead), *inside)
+
+
+def caption(*inside):
+    return tag("p", {"style": "margin:6px 0;text-align:center"}, *inside)
+
+
+def readout(words):
+    """The sentence of numbers under the picture."""
+    return tag("p", {"data-slot": "readout", "style": "margin:8px 0 0;text-align:center;font-variant-numeric:tabular-nums"}, escape(words))
 
 
 def track(name, panel):

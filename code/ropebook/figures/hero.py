@@ -8,7 +8,9 @@ import math
 
 import numpy as np
 
-from ropebook.figures.drawing import arrow, at, colour, fixed, percent, plot, polyline, signed, svg, tag, text, track, word
+from ropebook.figures.drawing import (
+    arrow, at, caption, card, colour, fixed, label, level, percent, plot, polyline, readout, signed, svg, tag, text, track, word,
+)  # fmt: skip
 from ropebook.frequencies import frequencies
 from ropebook.rotation import rotate
 
@@ -18,8 +20,10 @@ LABEL = "Two words as turning arrows, and the score between them by their offset
 THETA = frequencies(8, base=100.0)  # radians per token: one turn in 6, 20, 63 and 199 tokens
 WORD = np.array([1.0, 0.0] * 4)  # (8,)
 
-LOW, HIGH = -2.2, 4.4  # the score's axis
-TOP, TALL = 14, 142  # the plot's box, px
+LEFT, WIDE = 10, 80  # where the rails and the plot lie, percent of the width
+QUERY_AT, ROD_AT, KEY_AT = 24, 72, 120  # heights in the strip, px
+LOW, HIGH = -2.6, 4.2  # the score's axis
+TOP, TALL = 26, 140  # the plot's box, px
 
 
 def agreements(m, n):
@@ -37,11 +41,11 @@ def score(offset):
 
 
 def _rail(position):
-    return 10 + 80 * position / LAST  # percent of the width
+    return LEFT + WIDE * position / LAST  # percent of the width
 
 
 def _offset_rail(offset):
-    return 10 + 40 * (offset + LAST) / LAST
+    return LEFT + WIDE * (offset + LAST) / (2 * LAST)
 
 
 def _chip(position, y, role, name):
@@ -56,95 +60,76 @@ def _chip(position, y, role, name):
 
 
 def _strip(m, n):
-    rails = [
-        tag("line", {"x1": "10%", "x2": "90%", "y1": y, "y2": y, "stroke": colour("grid"), "stroke-width": 4, "stroke-linecap": "round"})
-        for y in (24, 120)
-    ]
-    ticks = [
-        text(percent(_rail(p)), 160, fixed(p, 0), {"text-anchor": "middle", "fill": colour("muted"), "font-size": 12})
-        for p in range(0, LAST + 1, 16)
-    ]
-    rod = {"x1": percent(_rail(m)), "y1": 24, "x2": percent(_rail(n)), "y2": 120, "stroke": colour("score"), "stroke-width": 3}
-    grip = {"x": -58, "y": -15, "width": 116, "height": 30, "rx": 15, "fill": colour("paper"), "stroke": colour("score"), "stroke-width": 2}
-    offset = text(0, 5, f"‹ offset {signed(m - n, 0)} ›", {"text-anchor": "middle", "fill": colour("score"), "font-weight": 600})
-    title = f"A text of {LAST} tokens. The query stands at {fixed(m, 0)}, the key at {fixed(n, 0)}, so their offset is {signed(m - n, 0)}."
+    ends = {"x1": percent(LEFT), "x2": percent(LEFT + WIDE), "stroke": colour("grid"), "stroke-width": 4, "stroke-linecap": "round"}
+    rails = [tag("line", {**ends, "y1": y, "y2": y}) for y in (QUERY_AT, KEY_AT)]
+    ticks = [label(percent(_rail(p)), KEY_AT + 38, fixed(p, 0), "middle") for p in range(0, LAST + 1, 16)]
+    rod = {"x1": percent(_rail(m)), "y1": QUERY_AT, "x2": percent(_rail(n)), "y2": KEY_AT, "stroke": colour("score"), "stroke-width": 3}
+    grip = {"x": -60, "y": -15, "width": 120, "height": 30, "rx": 15, "fill": colour("paper"), "stroke": colour("score"), "stroke-width": 2}
+    offset = {"text-anchor": "middle", "fill": colour("score"), "font-weight": 600}
+    about = f"The query stands at token {fixed(m, 0)}, the key at token {fixed(n, 0)}: their offset is {signed(m - n, 0)}."
     return svg(
-        "100%", 168, title, {},
-        *rails, *ticks, tag("line", rod),
-        _chip(m, 24, "query", "q"), _chip(n, 120, "key", "k"),
-        at(percent(_rail((m + n) / 2)), 72, tag("rect", grip), offset),
+        "100%", KEY_AT + 56, "Where the two words stand", about, {},
+        *rails, *ticks, label("50%", KEY_AT + 53, "position in the text, tokens", "middle"), tag("line", rod),
+        _chip(m, QUERY_AT, "query", "q"), _chip(n, KEY_AT, "key", "k"),
+        at(percent(_rail((m + n) / 2)), ROD_AT, tag("rect", grip), text(0, 5, f"‹  offset {signed(m - n, 0)}  ›", offset)),
     )  # fmt: skip
 
 
 def _dial(i, m, n):
-    x, y, radius = 80, 72, 62
+    radius = 70
     turn_q, turn_k = m * THETA[i], n * THETA[i]
     between = math.remainder(turn_q - turn_k, 2 * math.pi)
-    tips = [(x + radius * math.cos(a), y - radius * math.sin(a)) for a in (turn_q, turn_k)]
-    steps = [turn_k + between * j / 24 for j in range(25)]
-    wedge = [(x, y), *((x + 26 * math.cos(a), y - 26 * math.sin(a)) for a in steps)]
+    arc = [(30 * math.cos(a), -30 * math.sin(a)) for a in (turn_k + between * j / 24 for j in range(25))]
     agree, tokens = signed(math.cos(between), 2), fixed(2 * math.pi / THETA[i], 0)
-    degrees = fixed(abs(between) * 180 / math.pi, 0)
-    title = f"A pair of arrows that turns once in {tokens} tokens: the angle between query and key is {degrees} degrees, they add {agree}."
-    middle = {"text-anchor": "middle"}
-    return svg(
-        160, 190, title, {},
-        tag("circle", {"cx": x, "cy": y, "r": radius + 6, "fill": "none", "stroke": colour("grid"), "stroke-width": 1.5}),
-        tag("line", {"x1": x + radius + 1, "y1": y, "x2": x + radius + 11, "y2": y, "stroke": colour("muted"), "stroke-width": 1.5}),
-        polyline(wedge, {"fill": colour("score"), "fill-opacity": 0.25}),
-        polyline(wedge[1:], {"stroke": colour("score"), "stroke-width": 2}),
-        arrow(x, y, *tips[1], "k", 6, {}),
-        arrow(x, y, *tips[0], "q", 3, {}),
-        text(x, 160, f"one turn in {tokens} tokens", {**middle, "fill": colour("muted"), "font-size": 12}),
-        text(x, 182, agree, {**middle, "fill": colour("score"), "font-size": 17, "font-weight": 600}),
+    about = f"Query and key stand {fixed(abs(math.degrees(between)), 0)} degrees apart and add {agree}."
+    drawing = svg(
+        "160", "160", f"Arrows that turn once in {tokens} tokens", about,
+        {"viewBox": "-80 -80 160 160", "style": "width:100%;max-width:160px;height:auto;overflow:visible"},
+        tag("circle", {"r": 77, "fill": "none", "stroke": colour("grid"), "stroke-width": 1.5}),
+        tag("line", {"x1": 72, "y1": 0, "x2": 82, "y2": 0, "stroke": colour("muted"), "stroke-width": 2}),
+        polyline([(0, 0), *arc], {"fill": colour("score"), "fill-opacity": 0.25}),
+        polyline(arc, {"stroke": colour("score"), "stroke-width": 2.5}),
+        arrow(0, 0, radius * math.cos(turn_k), -radius * math.sin(turn_k), "k", 7, {}),
+        arrow(0, 0, radius * math.cos(turn_q), -radius * math.sin(turn_q), "q", 3.5, {}),
+    )  # fmt: skip
+    return tag(
+        "div", {"style": "flex:1 1 0;max-width:170px;min-width:0;text-align:center;line-height:1.25"},
+        drawing,
+        tag("div", {"style": f"margin:4px 0;font-size:12px;color:{colour('muted')}"}, f"one turn in {tokens} tokens"),
+        tag("div", {"style": f"font-size:17px;font-weight:600;font-variant-numeric:tabular-nums;color:{colour('score')}"}, agree),
     )  # fmt: skip
 
 
+def _height(value):
+    return TOP + TALL * (HIGH - value) / (HIGH - LOW)
+
+
 def _curve(m, n):
-    offset, value = m - n, score(m - n)
-    y = TOP + TALL * (HIGH - value) / (HIGH - LOW)
+    offset, value, x = m - n, score(m - n), percent(_offset_rail(m - n))
     points = [(o / 4, -score(o / 4)) for o in range(-4 * LAST, 4 * LAST + 1)]
-    line = {"stroke": colour("score"), "stroke-width": 2, "vector-effect": "non-scaling-stroke"}
-    levels = [
-        tag("line", {"x1": "10%", "x2": "90%", "y1": h, "y2": h, "stroke": colour("grid")})
-        + text("9%", h + 4, fixed(level, 0), {"text-anchor": "end", "fill": colour("muted"), "font-size": 12})
-        for level in (-2, 0, 2, 4)
-        for h in [TOP + TALL * (HIGH - level) / (HIGH - LOW)]
-    ]
-    ticks = [
-        text(percent(_offset_rail(o)), 174, signed(o, 0) if o else "0", {"text-anchor": "middle", "fill": colour("muted"), "font-size": 12})
-        for o in range(-LAST, LAST + 1, 32)
-    ]
-    x = percent(_offset_rail(offset))
-    title = f"Score by offset: four waves added, highest at offset 0. At offset {signed(offset, 0)} the score is {fixed(value, 2)}."
-    side, anchor = (12, "start") if offset < 32 else (-12, "end")
-    halo = {"stroke": colour("paper"), "stroke-width": 5, "stroke-linejoin": "round", "paint-order": "stroke"}
+    wave = {"stroke": colour("score"), "stroke-width": 2, "vector-effect": "non-scaling-stroke"}
+    levels = [level(LEFT, LEFT + WIDE, _height(v), fixed(v, 0)) for v in (-2, 0, 2, 4)]
+    ticks = [label(percent(_offset_rail(o)), TOP + TALL + 14, signed(o, 0) if o else "0", "middle") for o in range(-LAST, LAST + 1, 32)]
+    plumb = {"x1": x, "x2": x, "y1": TOP - 6, "y2": TOP + TALL, "stroke": colour("score"), "stroke-dasharray": "3 4"}
+    about = f"Four waves added, highest at offset 0. At offset {signed(offset, 0)} the score is {fixed(value, 2)}."
     return svg(
-        "100%", 182, title, {},
-        *levels, *ticks,
-        tag("line", {"x1": x, "x2": x, "y1": TOP, "y2": TOP + TALL, "stroke": colour("score"), "stroke-dasharray": "3 4"}),
-        plot("10%", TOP, "80%", TALL, -LAST, LAST, LOW, HIGH, polyline(points, line)),
-        at(
-            x, y,
-            tag("circle", {"r": 7, "fill": colour("score"), "stroke": colour("paper"), "stroke-width": 2}),
-            text(side, -8, f"score {fixed(value, 2)}", {"text-anchor": anchor, "font-weight": 600, "font-size": 14, **halo}),
-        ),
+        "100%", TOP + TALL + 32, "Score by offset", about, {},
+        *levels, *ticks, label("50%", TOP + TALL + 29, "offset, tokens", "middle"), tag("line", plumb),
+        text(x, TOP - 11, f"score {fixed(value, 2)}", {"text-anchor": "middle", "font-weight": 600, "font-size": 14}),
+        plot(percent(LEFT), TOP, percent(WIDE), TALL, -LAST, LAST, LOW, HIGH, polyline(points, wave)),
+        at(x, _height(value), tag("circle", {"r": 7.5, "fill": colour("score"), "stroke": colour("paper"), "stroke-width": 2})),
     )  # fmt: skip
 
 
 def picture(m, n):
     """The figure's markup at positions m and n: a heading, three rows of panels, a sentence of numbers."""
-    lead = {"style": "margin:4px 0 14px"}
-    caption = {"style": "margin:6px 0 0;text-align:center"}
-    score_now = fixed(score(m - n), 2)
-    return "".join([
-        tag("p", {"style": "margin:0;font-size:125%;font-weight:600"}, "Move both words, and the score stays put"),
-        tag("p", lead, "A word is four arrows, and its position turns them: some fast, some slowly. The score between a ",
-            word("q", "query"), " and a ", word("k", "key"), " adds up how well their arrows agree."),
+    return card(
+        "Move both words, and the score stays put",
+        ["A word is four arrows. At position 0 all point right; each token further on turns them, some fast, some slowly. "
+         "The score between a ", word("q", "query"), " and a ", word("k", "key"), " adds up how well their arrows agree."],
         track("strip", _strip(m, n)),
-        tag("div", {"data-slot": "dials", "style": "text-align:center"}, *(_dial(i, m, n) for i in range(len(THETA)))),
-        tag("p", caption, "The four numbers added are the ", word("score", "score"), ". Only the offset, query − key, matters:"),
+        tag("div", {"data-slot": "dials", "style": "display:flex;justify-content:center;gap:8px"}, *(_dial(i, m, n) for i in range(len(THETA)))),
+        caption("They add up to the ", word("score", "score"), ", which knows the offset, query − key, and nothing else:"),
         track("curve", _curve(m, n)),
-        tag("p", {"data-slot": "readout", "style": "text-align:center"},
-            f"query at {fixed(m, 0)}, key at {fixed(n, 0)}: offset {signed(m - n, 0)}, score {score_now}"),
-    ])  # fmt: skip
+        readout(f"query at {fixed(m, 0)}, key at {fixed(n, 0)}: offset {signed(m - n, 0)}, score {fixed(score(m - n), 2)}"),
+    )  # fmt: skip

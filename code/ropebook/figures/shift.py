@@ -6,7 +6,9 @@ when query and key both move by the same number of tokens.
 
 import numpy as np
 
-from ropebook.figures.drawing import arrow, at, colour, fixed, percent, plot, polyline, signed, svg, tag, text, track, word
+from ropebook.figures.drawing import (
+    arrow, at, card, colour, fixed, label, level, percent, plot, polyline, readout, svg, tag, text, track, word,
+)  # fmt: skip
 from ropebook.rotation import rotate
 
 LONGEST = 40  # the largest shift, tokens
@@ -16,11 +18,13 @@ LABEL = "A query and a key in the plane, and their score as both positions shift
 QUERY, KEY = np.array([1.1, 0.5]), np.array([0.6, 1.0])
 KAPPA = 0.96  # the scale encoder's factor per token
 COLOURS = {"add": "sinusoidal", "scale": "learned", "rotate": "rope"}
-MEANING = {"add": "add p(m) = (cos mθ, sin mθ)", "scale": "scale by κᵐ, κ = 0.96", "rotate": "rotate by mθ"}
+DASHES = {"add": "7 4", "scale": "2 4", "rotate": "none"}
+MEANING = {"add": "add (cos mθ, sin mθ)", "scale": "scale by 0.96ᵐ", "rotate": "rotate by mθ"}
 
-REACH = 2.45  # half the plane's side
-LOW, HIGH = -2.6, 5.2  # the score's axis
-TOP, TALL = 34, 190  # the plot's box, px
+REACH = 2.4  # half the plane's side
+LEFT, WIDE = 10, 84  # where the plot lies, percent of the width
+LOW, HIGH = -1.5, 4.8  # the score's axis
+TOP, TALL = 48, 180  # the plot's box, px
 
 
 def encode(encoder, x, position, theta):
@@ -43,90 +47,88 @@ def score(encoder, m, n, theta):
 
 
 def _plane(m, n, shift, theta, encoder):
-    side, unit = 260, 130 / REACH
-    centre = side / 2
+    unit = 130 / REACH  # px
 
-    def vector(x, tail, name, width, attributes):
-        ends = [(centre + unit * p[0], centre - unit * p[1]) for p in (tail, tail + x)]
-        return arrow(*ends[0], *ends[1], name, width, attributes)
+    def vector(tail, tip, name, width, attributes):
+        return arrow(unit * tail[0], -unit * tail[1], unit * tip[0], -unit * tip[1], name, width, attributes)
 
-    def label(x, words, name):
-        reach = 1 + 0.2 / np.hypot(*x)
-        place = {"text-anchor": "middle", "fill": colour(name), "font-weight": 600}
-        return text(centre + unit * reach * x[0], centre - unit * reach * x[1] + 4, words, place)
+    def named(x, name):
+        reach = unit * (1 + 0.22 / np.hypot(*x))
+        return text(reach * x[0], 5 - reach * x[1], name, {"text-anchor": "middle", "fill": colour(name), "font-weight": 600, "font-size": 15})
 
-    origin, faint = np.zeros(2), {"opacity": 0.35}
-    now = {"q": encode(encoder, QUERY, m + shift, theta), "k": encode(encoder, KEY, n + shift, theta)}
-    before = {"q": encode(encoder, QUERY, m, theta), "k": encode(encoder, KEY, n, theta)}
-    parts = []
-    if encoder == "add":
-        parts = [vector(now[name] - x, x, "muted", 1.5, {}) for name, x in (("q", QUERY), ("k", KEY))]
+    def wedge(q, k, attributes):
+        start = np.arctan2(k[1], k[0])
+        turn = np.arctan2(k[0] * q[1] - k[1] * q[0], k @ q)
+        arc = [(0.5 * unit * np.cos(a), -0.5 * unit * np.sin(a)) for a in (start + turn * j / 24 for j in range(25))]
+        return polyline([(0, 0), *arc], {"fill": colour("score"), **attributes})
+
+    origin = np.zeros(2)
+    q, k = encode(encoder, QUERY, m + shift, theta), encode(encoder, KEY, n + shift, theta)
+    q0, k0 = encode(encoder, QUERY, m, theta), encode(encoder, KEY, n, theta)
+    parts = [vector(x, tip, "muted", 1.5, {}) for x, tip in ((QUERY, q), (KEY, k))] if encoder == "add" else []
     grid = {"stroke": colour("grid"), "stroke-width": 1.5}
-    title = (
-        f"The plane. Encoded by {encoder}, the query at position {m + shift} is ({fixed(now['q'][0], 2)}, {fixed(now['q'][1], 2)}), "
-        f"the key at {n + shift} is ({fixed(now['k'][0], 2)}, {fixed(now['k'][1], 2)})."
+    about = (
+        f"Encoder {encoder}: the query at position {m + shift} is ({fixed(q[0], 2)}, {fixed(q[1], 2)}), "
+        f"the key at {n + shift} is ({fixed(k[0], 2)}, {fixed(k[1], 2)})."
     )
     return svg(
-        side, side, title, {},
-        tag("circle", {"cx": centre, "cy": centre, "r": unit, "fill": "none", **grid}),
-        tag("line", {"x1": 0, "x2": side, "y1": centre, "y2": centre, **grid}),
-        tag("line", {"x1": centre, "x2": centre, "y1": 0, "y2": side, **grid}),
-        vector(before["q"], origin, "q", 3, faint), vector(before["k"], origin, "k", 3, faint), *parts,
-        vector(now["q"], origin, "q", 4, {}), vector(now["k"], origin, "k", 4, {}),
-        label(now["q"], "q", "q"), label(now["k"], "k", "k"),
+        260, 260, "The plane of query and key", about, {"viewBox": "-130 -130 260 260"},
+        tag("circle", {"r": unit, "fill": "none", **grid}),
+        tag("line", {"x1": -130, "x2": 130, "y1": 0, "y2": 0, **grid}), tag("line", {"x1": 0, "x2": 0, "y1": -130, "y2": 130, **grid}),
+        label(unit + 4, 14, "1", "start"),
+        wedge(q0, k0, {"fill-opacity": 0.12}), wedge(q, k, {"fill-opacity": 0.35}),
+        vector(origin, k0, "k", 5, {"opacity": 0.3}), vector(origin, q0, "q", 2.5, {"opacity": 0.3}), *parts,
+        vector(origin, k, "k", 6, {}), vector(origin, q, "q", 3, {}), named(q, "q"), named(k, "k"),
     )  # fmt: skip
 
 
 def _rail(shift):
-    return 10 + 84 * shift / LONGEST  # percent of the width
+    return LEFT + WIDE * shift / LONGEST  # percent of the width
 
 
 def _height(value):
     return TOP + TALL * (HIGH - value) / (HIGH - LOW)
 
 
-def _plot(m, n, shift, theta, encoder):
-    value, before = score(encoder, m + shift, n + shift, theta), score(encoder, m, n, theta)
-    levels = [
-        tag("line", {"x1": "10%", "x2": "94%", "y1": _height(level), "y2": _height(level), "stroke": colour("grid")})
-        + text("8.5%", _height(level) + 4, fixed(level, 0), {"text-anchor": "end", "fill": colour("muted"), "font-size": 12})
-        for level in (-2, 0, 2, 4)
-    ]
-    ticks = [
-        text(percent(_rail(s)), TOP + TALL + 16, fixed(s, 0), {"text-anchor": "middle", "fill": colour("muted"), "font-size": 12})
-        for s in range(0, LONGEST + 1, 10)
-    ]
-    curves, legend = [], []
-    for i, name in enumerate(ENCODERS):
-        chosen = name == encoder
-        points = [(s / 5, -score(name, m + s / 5, n + s / 5, theta)) for s in range(5 * LONGEST + 1)]
-        line = {"stroke": colour(COLOURS[name]), "stroke-width": 3 if chosen else 1.5, "vector-effect": "non-scaling-stroke"}
-        curves.append(polyline(points, {**line, "opacity": 1 if chosen else 0.5}))
-        legend.append(text(percent(10 + 28 * i), 16, name, {"fill": colour(COLOURS[name]), "font-weight": 700 if chosen else 400, "font-size": 14}))
-    x = percent(_rail(shift))
-    change = signed(value - before, 2)
-    title = f"Score by common shift. Encoded by {encoder}, it is {fixed(before, 2)} unshifted and {fixed(value, 2)} after a shift of {shift} tokens."
+def _curve(name, m, n, theta, encoder):
+    points = [(s / 5, -score(name, m + s / 5, n + s / 5, theta)) for s in range(5 * LONGEST + 1)]
+    line = {"stroke": colour(COLOURS[name]), "stroke-dasharray": DASHES[name], "vector-effect": "non-scaling-stroke"}
+    return polyline(points, {**line, "stroke-width": 3.5 if name == encoder else 1.5, "opacity": 1 if name == encoder else 0.6})
+
+
+def _key(i, name, encoder):
+    start = LEFT + WIDE * i / len(ENCODERS)
+    chosen, ink = name == encoder, colour(COLOURS[name])
+    line = {"x1": 0, "x2": 22, "y1": -5, "y2": -5, "stroke": ink, "stroke-dasharray": DASHES[name], "stroke-width": 3.5 if chosen else 1.5}
+    return at(percent(start), 14, tag("line", line), text(28, 0, name, {"fill": ink, "font-weight": 700 if chosen else 400, "font-size": 14}))
+
+
+def _scores(m, n, shift, theta, encoder):
+    value, before, x = score(encoder, m + shift, n + shift, theta), score(encoder, m, n, theta), percent(_rail(shift))
+    levels = [level(LEFT, LEFT + WIDE, _height(v), fixed(v, 0)) for v in (-1, 0, 1, 2, 3, 4)]
+    ticks = [label(percent(_rail(s)), TOP + TALL + 14, fixed(s, 0), "middle") for s in range(0, LONGEST + 1, 10)]
+    plumb = {"x1": x, "x2": x, "y1": TOP - 6, "y2": TOP + TALL, "stroke": colour("ink"), "stroke-dasharray": "3 4", "opacity": 0.5}
+    anchor = "start" if shift < LONGEST / 4 else "end" if shift > 3 * LONGEST / 4 else "middle"
+    about = f"Encoder {encoder}: score {fixed(before, 2)} before the shift, {fixed(value, 2)} after a shift of {shift} tokens."
     return svg(
-        "100%", TOP + TALL + 36, title, {},
-        *levels, *ticks, *legend,
-        text("94%", TOP + TALL + 34, "both shifted by s tokens", {"text-anchor": "end", "fill": colour("muted"), "font-size": 12}),
-        tag("line", {"x1": "10%", "x2": "94%", "y1": _height(before), "y2": _height(before), "stroke": colour("ink"), "stroke-dasharray": "2 4"}),
-        plot("10%", TOP, "84%", TALL, 0, LONGEST, LOW, HIGH, *curves),
+        "100%", TOP + TALL + 32, "Score by shift, for three encoders", about, {},
+        *levels, *ticks, label(percent(LEFT + WIDE / 2), TOP + TALL + 29, "shift s of both positions, tokens", "middle"),
+        *(_key(i, name, encoder) for i, name in enumerate(ENCODERS)), tag("line", plumb),
+        text(x, TOP - 11, f"score {fixed(value, 2)}", {"text-anchor": anchor, "font-weight": 600, "font-size": 14}),
+        plot(percent(LEFT), TOP, percent(WIDE), TALL, 0, LONGEST, LOW, HIGH, *(_curve(name, m, n, theta, encoder) for name in ENCODERS)),
         at(x, _height(value), tag("circle", {"r": 8, "fill": colour(COLOURS[encoder]), "stroke": colour("paper"), "stroke-width": 2})),
-        text(x, TOP + 8, change, {"text-anchor": "middle", "font-weight": 600, "font-size": 14}),
     )  # fmt: skip
 
 
 def picture(m, n, shift, theta, encoder):
     """The figure's markup in that state: a heading, plane and plot side by side, a sentence of numbers."""
     value, before = score(encoder, m + shift, n + shift, theta), score(encoder, m, n, theta)
-    row = {"style": "display:flex;flex-wrap:wrap;justify-content:center;align-items:center;gap:8px 16px"}
-    return "".join([
-        tag("p", {"style": "margin:0 0 6px;font-size:125%;font-weight:600"}, "What survives a shift?"),
-        tag("p", {"style": "margin:4px 0 14px"}, "A ", word("q", "query"), " and a ", word("k", "key"),
-            " are written into the plane at their positions, then both positions move by the same shift."),
-        tag("div", row, tag("div", {"data-slot": "plane", "style": "flex:0 0 auto"}, _plane(m, n, shift, theta, encoder)),
-            tag("div", {"style": "flex:1 1 280px;min-width:0"}, track("plot", _plot(m, n, shift, theta, encoder)))),
-        tag("p", {"data-slot": "readout", "style": "text-align:center;margin:8px 0 0"},
-            f"{MEANING[encoder]}; query at {m}, key at {n}, shift {shift}: score {fixed(before, 2)} → {fixed(value, 2)}"),
-    ])  # fmt: skip
+    row = {"style": "display:flex;flex-wrap:wrap;justify-content:center;align-items:center;gap:12px"}
+    plane = tag("div", {"data-slot": "plane", "style": "flex:0 0 260px"}, _plane(m, n, shift, theta, encoder))
+    return card(
+        "What survives a shift?",
+        ["A ", word("q", "query"), " at position m and a ", word("k", "key"), " at n are encoded (faint), then again after both positions "
+         "have moved by s (bold). Which score stays?"],
+        tag("div", row, plane, tag("div", {"style": "flex:1 1 270px;min-width:0"}, track("scores", _scores(m, n, shift, theta, encoder)))),
+        readout(f"{MEANING[encoder]}: score {fixed(before, 2)} at (m, n) = ({m}, {n}), {fixed(value, 2)} at ({m + shift}, {n + shift})"),
+    )  # fmt: skip

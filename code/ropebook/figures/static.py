@@ -1,7 +1,7 @@
 """The still side of the figures, for NumPy alone: module texts, the site's scripts, and the placeholder in a page.
 
     module(name)              the figure's ES module in one text, as anywidget and the site's loader take it
-    loader(), bundle(name)    classic scripts for the site; order and `defer` do not matter
+    loader(), bundle(name)    classic scripts for the site: a page names loader.js, and NAME.js lie beside it
     placeholder(name, m=3)    the HTML that a notebook saves: a still picture that the loader brings to life
 """
 
@@ -40,8 +40,8 @@ def loader():
 
 def bundle(name):
     """The script that hands one figure's module to the loader."""
-    text = json.dumps([name, module(name)], ensure_ascii=False).replace("</", "<\\/")
-    return f"(window.ropebookFigures ??= []).push({text});\n"
+    name_and_text = ", ".join(json.dumps(part, ensure_ascii=False) for part in (name, module(name)))
+    return f"ropebookFigure({name_and_text});\n"
 
 
 def state_of(name, given):
