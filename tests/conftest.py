@@ -37,3 +37,20 @@ def save_notebook():
         nbformat.write(nb, path)
         return path
     return save
+
+
+def pytest_terminal_summary(terminalreporter):
+    """One line per test file and notebook: how many passed, failed and were skipped, and how long they took."""
+    groups = {}
+    for outcome, reports in terminalreporter.stats.items():
+        for report in reports:
+            if hasattr(report, "outcome"):  # of a test or of collecting one; there are warnings among the reports too
+                counts = groups.setdefault(report.nodeid.split("::")[0], {"passed": 0, "failed": 0, "skipped": 0, "seconds": 0.0})
+                counts["seconds"] += getattr(report, "duration", 0.0)
+                if outcome:  # setting up and tearing down have none
+                    counts[outcome if outcome in counts else "failed"] += 1
+    terminalreporter.section("summary")
+    for name, counts in sorted(groups.items()):
+        terminalreporter.write_line(
+            f"{name:<44}{counts['passed']:5} passed {counts['failed']:4} failed {counts['skipped']:4} skipped {counts['seconds']:7.1f} s",
+            red=counts["failed"] > 0)

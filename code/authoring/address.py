@@ -5,7 +5,7 @@
 
 The address has one home, `repository` in _config.yml: `url`, and `branch`, which may also be a tag. From it come, in
 every notebook, the Colab link under the title and the install cell (cell 2), and the addresses in the pages named below.
-A notebook whose install cell changed must be run again: `make address notebooks`.
+A notebook need not be run again for that: where ropebook is installed, no line of the install cell runs but its import.
 """
 import ast
 import re
@@ -84,8 +84,12 @@ def address_notebook(path, text, url, branch):
     chapter = [cell for cell in nb.cells if cell.get("id") != "install"]
     code = "\n".join(cell.source for cell in chapter if cell.cell_type == "code")
     install = next((cell for cell in nb.cells if cell.get("id") == "install"), nbformat.v4.new_code_cell(id="install"))
+    executed = nb.metadata.get("ropebook", {}).get("executed", {})
+    fresh = executed.get("install") == notebooks.digest(install.source)
     install.source = install_source(needs_extra(code), url, branch)
     install.metadata["tags"] = ["hide-input"]
+    if fresh:
+        executed["install"] = notebooks.digest(install.source)
     nb.cells = [chapter[0], install, *chapter[1:]]
     return notebooks.dump(nb)
 
