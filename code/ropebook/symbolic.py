@@ -52,7 +52,7 @@ def prove(tag, lhs, rhs, mutants):
     for change, mutant in mutants.items():
         if _vanishes(difference(lhs, mutant)):
             raise AssertionError(f"({tag}) the check also accepts the mutated form: {change}")
-    remark = f"holds: left − right simplifies to 0. Changed forms are rejected: {'; '.join(mutants)}."
+    remark = f"holds: left − right simplifies to 0.\nRejected when changed: {'; '.join(mutants)}."
     return Equation(tag, "identity", f"{latex(lhs)} = {latex(rhs)}", remark, tuple(mutants))
 
 
