@@ -1,0 +1,210 @@
+"""Masked-language-model training of the RoFormer, one step at a time, so that a run can be stopped and continued.
+
+Shapes: B sequences in a batch, T tokens in a sequence, M blanks (masked tokens) in the batch, V tokens in the vocabulary.
+
+Everything random after the model's first weights, which windows of text and which blanks, comes from one generator on the
+CPU. Its state is part of a checkpoint, so a continued run sees the batches that an unbroken run would have seen.
+"""
+
+import io
+import math
+import os
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+MASK_SHARE = 0.15  # of the tokens become blanks, as in BERT
+EVALUATION_SEED = 0  # the held-out blanks are the same for every run
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How to train: numbers only, so that a run can be written down and repeated."""
+
+    steps: int = 600
+    batch: int = 16  # B, sequences
+    length: int = 128  # T, tokens
+    rate: float = 3e-3  # the highest learning rate
+    warmup: int = 50  # steps in which the rate climbs from 0
+    weight_decay: float = 0.01
+    seed: int = 0
+
+    def __post_init__(self):
+        for name in ("steps", "batch", "length"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+        if self.warmup < 0:
+            raise ValueError(f"warmup must be zero or more steps, got {self.warmup}")
+        if not (math.isfinite(self.rate) and self.rate > 0):
+            raise ValueError(f"rate must be a positive number, got {self.rate}")
+        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
+            raise ValueError(f"weight_decay must be zero or more, got {self.weight_decay}")
+
+
+def learning_rate(step, config):
+    """The rate of step 0, 1, ...: a straight climb over `warmup` steps, then half a cosine down to a tenth."""
+    if step < config.warmup:
+        return config.rate * (step + 1) / config.warmup
+    done = (step - config.warmup) / max(1, config.steps - config.warmup)
+    return config.rate * (0.55 + 0.45 * math.cos(math.pi * done))
+
+
+def sample_windows(stream, batch, length, generator):
+    """B windows of T neighbouring tokens, each starting anywhere in the stream.
+
+    stream   (N,) int64
+    returns  (B, T) int64
+    raises   ValueError if the stream is shorter than one window, naming both
+    """
+    if len(stream) < length:
+        raise ValueError(f"a window has {length} tokens, but the text has only {len(stream)}")
+    starts = torch.randint(len(stream) - length + 1, (batch, 1), generator=generator)
+    return stream[starts + torch.arange(length)]  # (B, T)
+
+
+def mask_tokens(tokens, mask_id, vocabulary, generator):
+    """Choose the blanks and hide them as BERT does: 80 % [MASK], 10 % a random token, 10 % left as they are.
+
+    tokens   (B, T) int64
+    returns  inputs (B, T) int64, blanks (B, T) bool
+    """
+    blanks = torch.rand(tokens.shape, generator=generator) < MASK_SHARE
+    fate = torch.rand(tokens.shape, generator=generator)
+    random = torch.randint(vocabulary, tokens.shape, generator=generator)
+    inputs = torch.where(blanks & (fate < 0.8), mask_id, tokens)
+    return torch.where(blanks & (fate >= 0.9), random, inputs), blanks
+
+
+def held_out_blanks(stream, length, count, mask_id):
+    """The fixed test: `count` windows spread evenly over held-out text, 15 % of their tokens hidden behind [MASK].
+
+    stream   (N,) int64
+    returns  tokens (count, T), inputs (count, T), blanks (count, T) bool
+    """
+    if len(stream) < length:
+        raise ValueError(f"a window has {length} tokens, but the text has only {len(stream)}")
+    starts = torch.linspace(0, len(stream) - length, count).long().unsqueeze(1)
+    tokens = stream[starts + torch.arange(length)]
+    generator = torch.Generator().manual_seed(EVALUATION_SEED)
+    blanks = torch.rand(tokens.shape, generator=generator) < MASK_SHARE
+    return tokens, torch.where(blanks, mask_id, tokens), blanks
+
+
+@torch.no_grad()
+def evaluate(model, tokens, inputs, blanks, batch=32):
+    """Fill the blanks and score the answers.
+
+    returns  {"loss": nats per blank, "top1": share of blanks whose first choice is right}
+    """
+    device = model.bias.device
+    positions = torch.arange(tokens.shape[1])
+    loss, right = 0.0, 0
+    for t, i, b in zip(tokens.split(batch), inputs.split(batch), blanks.split(batch)):
+        logits = model(i.to(device), positions, b.to(device)).float()  # (M, V)
+        wanted = t[b].to(device)  # (M,)
+        loss += F.cross_entropy(logits, wanted, reduction="sum").item()
+        right += (logits.argmax(-1) == wanted).sum().item()
+    return {"loss": loss / blanks.sum().item(), "top1": right / blanks.sum().item()}
+
+
+def unigram_guess(stream, wanted, vocabulary):
+    """The score of a guesser who knows only how often each token occurs in the training stream.
+
+    returns  {"loss": nats per blank, "top1": share of the wanted tokens that are the commonest token}
+    """
+    counts = torch.bincount(stream, minlength=vocabulary) + 1.0  # no token is impossible
+    loss = -torch.log(counts / counts.sum())[wanted].mean().item()
+    return {"loss": loss, "top1": (wanted == counts.argmax()).double().mean().item()}
+
+
+def pick_device(name="auto"):
+    """The device called `name`; "auto" takes the GPU when there is one.
+
+    raises   ValueError if there is no such device here, naming it
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device {name!r} cannot be used here: {error}") from None
+    return device
+
+
+def precision(device):
+    """bfloat16 arithmetic where the GPU has units for it, float32 everywhere else."""
+    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return nullcontext()
+
+
+class Trainer:
+    """A model, its optimiser and the generator of its batches, after so many steps."""
+
+    def __init__(self, model, stream, mask_id, config):
+        """stream (N,) int64 on the CPU; the model is trained where it is."""
+        self.model, self.stream, self.mask_id, self.config = model, stream, mask_id, config
+        self.optimiser = torch.optim.AdamW(model.parameters(), lr=config.rate, weight_decay=config.weight_decay, fused=True)
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.positions = torch.arange(config.length)
+        self.done = 0  # steps
+
+    def step(self):
+        """One batch, one update. Returns the loss in nats per blank, a tensor without gradient."""
+        device = self.model.bias.device
+        tokens = sample_windows(self.stream, self.config.batch, self.config.length, self.generator)  # (B, T)
+        inputs, blanks = mask_tokens(tokens, self.mask_id, self.model.config.vocabulary, self.generator)
+        with precision(device):
+            logits = self.model(inputs.to(device), self.positions, blanks.to(device))  # (M, V)
+        loss = F.cross_entropy(logits.float(), tokens[blanks].to(device))
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.done, self.config)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        self.done += 1
+        return loss.detach()
+
+    def state(self):
+        """All that the next steps depend on, beside the text and the config."""
+        return {
+            "done": self.done,
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "generator": self.generator.get_state(),
+        }
+
+    def restore(self, state):
+        """Continue where `state` was taken."""
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.generator.set_state(state["generator"])
+        self.done = state["done"]
+
+
+def write_atomically(path, data):
+    """Write bytes so that whoever looks, even after a power cut, finds the old file or the new one, never half of one."""
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.partial")
+    with open(partial, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def save_checkpoint(path, state):
+    """Save a state of plain values and tensors atomically."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def load_checkpoint(path):
+    """Load what `save_checkpoint` saved: tensors and plain values only, on the CPU, no code."""
+    return torch.load(path, map_location="cpu", weights_only=True)
