@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 # One cell of each kind that the tool looks at; the last two would differ from run to run if nothing were removed.
 GOOD = (
     ("text-a", 'See <a href="#eq-1">(1)</a>, `$$`, and\n\n```python\nprint("$$")\n```\n\n<a id="eq-1"></a>\n\n$$ a = b + \\frac{1}{2}. \\tag{1} $$\n\nEnd.'),
-    ("hello", 'import sys\nprint("one")\nsys.stdout.flush()\nprint("two")'),
+    ("hello", 'import sys\nprint("10 %\\rone")\nsys.stdout.flush()\nprint("two")'),
     ("equation", 'record = {"tag": "1", "kind": "identity", "latex": r"a = b+\\frac{1}{2}", "mutants": ["sign"]}\n'
                  'display({"application/vnd.ropebook.equation+json": record, "text/plain": "(1) holds"}, raw=True)'),
     ("count", "len({}) + 3"),
@@ -198,19 +198,33 @@ def test_the_check_needs_nbformat_alone():
 
 # ---- failures and kills --------------------------------------------------------------------------
 
-def test_a_failing_cell_writes_nothing_and_is_named(tmp_path, authoring, save_notebook):
+def test_a_failing_cell_writes_nothing_and_is_named(tmp_path, authoring, save_notebook, monkeypatch):
     failing = save_notebook(tmp_path / "failing.ipynb", ("text-a", "# A"), ("fine", "x = 1"), ("boom", "y = x + missing"), ("later", "print(1)"))
     edited = save_notebook(tmp_path / "edited.ipynb", ("edit", f"open({str(tmp_path / 'edited.ipynb')!r}, 'a').write(' ');"))
-    fine = save_notebook(tmp_path / "fine.ipynb", ("where", "import os\nos.listdir()"))
+    fine = save_notebook(tmp_path / "fine.ipynb", ("where", "import os\n[os.listdir(), 'mine' in globals()]"))
     before = failing.read_bytes()
+    personal = tmp_path / "ipython" / "profile_default" / "startup"
+    personal.mkdir(parents=True)
+    (personal / "mine.py").write_text("mine = 1")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     done = authoring("run", failing, edited, fine)
     assert done.returncode == 1
     assert f"{failing}, cell 3 (id boom): failed" in done.stdout
     assert "y = x + missing" in done.stdout and "NameError: name 'missing' is not defined" in done.stdout
     assert failing.read_bytes() == before
     assert "edited while it ran" in done.stdout and edited.read_text().endswith(" ")
-    assert json.loads(fine.read_text())["cells"][0]["outputs"][0]["data"] == {"text/plain": ["[]"]}
-    assert sorted(os.listdir(tmp_path)) == ["edited.ipynb", "failing.ipynb", "fine.ipynb"]
+    assert json.loads(fine.read_text())["cells"][0]["outputs"][0]["data"] == {"text/plain": ["[[], False]"]}
+    assert sorted(os.listdir(tmp_path)) == ["edited.ipynb", "failing.ipynb", "fine.ipynb", "ipython"]
+
+
+def test_a_cell_that_is_skipped_keeps_no_old_output(good, folder, authoring):
+    nb = json.loads(good.read_text())
+    nb["cells"] = nb["cells"][:2]
+    cell_of(nb, "hello")["metadata"]["tags"] = ["skip-execution"]
+    path = folder / "skipped.ipynb"
+    path.write_text(json.dumps(nb))
+    assert f"{path}, cell 2 (id hello): not executed" in authoring("run", path).stdout
+    assert cell_of(json.loads(path.read_text()), "hello")["outputs"] == []
 
 
 def test_killed_while_running_the_notebook_is_as_before(tmp_path, save_notebook):
@@ -230,6 +244,7 @@ def test_killed_while_running_the_notebook_is_as_before(tmp_path, save_notebook)
 def test_killed_while_writing_the_notebook_is_whole_and_git_sees_no_litter(tmp_path, root, moment):
     path = tmp_path / "a.ipynb"
     path.write_text("old")
+    path.chmod(0o640)
     code = f"import os, pathlib, notebooks; os.{moment} = lambda *_: os.kill(os.getpid(), 9); notebooks.write(pathlib.Path({str(path)!r}), 'new')"
     killed = subprocess.run([sys.executable, "-c", code], cwd=os.path.dirname(notebooks.__file__))
     assert killed.returncode == -signal.SIGKILL
@@ -238,7 +253,7 @@ def test_killed_while_writing_the_notebook_is_whole_and_git_sees_no_litter(tmp_p
     ignored = subprocess.run(["git", "check-ignore", "-q", "--no-index", *(f"book/{name}" for name in litter)], cwd=root)
     assert len(litter) == 1 and ignored.returncode == 0, f"git does not ignore {litter}"
     notebooks.write(path, "new")
-    assert path.read_text() == "new" and os.listdir(tmp_path) == ["a.ipynb"]
+    assert path.read_text() == "new" and os.listdir(tmp_path) == ["a.ipynb"] and path.stat().st_mode & 0o777 == 0o640
 
 
 def wait_until(condition, seconds=30):
@@ -264,7 +279,7 @@ def test_a_stripped_solution_is_the_stub():
 
 
 @pytest.mark.parametrize("source", ["### BEGIN SOLUTION\nx", "x\n### END SOLUTION",
-                                    "### BEGIN SOLUTION\n### BEGIN SOLUTION\n### END SOLUTION"])
+                                    "### END SOLUTION\nx\n### BEGIN SOLUTION"])
 def test_solution_markers_must_pair_up(source):
     with pytest.raises(ValueError, match="SOLUTION"):
         notebooks.strip_solution(source)

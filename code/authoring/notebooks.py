@@ -108,9 +108,6 @@ def normalise(nb):
         cell.metadata = nbformat.from_dict({key: cell.metadata[key] for key in KEPT_CELL_METADATA if cell.metadata.get(key)})
         if cell.cell_type == "code":
             cell.outputs = merge_streams([out for out in map(normal_output, cell.outputs) if out is not None])
-            for out in cell.outputs:
-                if out.output_type == "execute_result":
-                    out.execution_count = cell.execution_count
     return nb
 
 
