@@ -59,12 +59,20 @@ def test_mutant_is_rejected_with_its_lesson(number, answer, lesson):
     assert lesson in verdict.message
 
 
+@pytest.mark.parametrize("number, answer", [
+    pytest.param(number, answer, id=f"{number} {answer}"[:60])
+    for chapter in CHAPTERS for number, answer in getattr(importlib.import_module(f"mutants_ch{chapter:02d}"), "ALSO_RIGHT", [])
+])
+def test_other_spellings_pass(number, answer):
+    assert judge(number, answer).state == "right", judge(number, answer)
+
+
 @pytest.mark.parametrize("number", [n for chapter in CHAPTERS for n in numbers(chapter)])
 def test_stub_is_neutral(number, capsys):
     def stub(*args):
         ...
 
-    for nothing in (None, ..., ):
+    for nothing in (None, ...):
         check(number, nothing)
         assert capsys.readouterr().out == f"{number}: not answered yet.\n"
     verdict = judge(number, stub)

@@ -4,131 +4,175 @@ import numpy as np
 import sympy as sp
 
 from ropebook.exercises import Wrong, call, exercise
-from ropebook.rotation import rotate
 
-m, n, r, s, theta = sp.symbols("m n r s theta", real=True)
-POSITIONS = (0, 1, 3, -2, 1000)
+# Where expressions are compared: a formula that agrees at all of these points is the same formula for our purpose,
+# however it is written, floating-point coefficients included.
+POINTS = [dict(m=m, n=n, s=s, r=r, theta=theta) for m, n, s, r, theta in (
+    (1.3, 0.4, 0.9, 3, 0.4), (2.7, 5.1, 1.7, -2, 0.5), (0.2, 3.3, 4.1, 1, 1.3), (6.5, 1.1, 0.3, 7, 0.11), (4.0, 2.0, 2.6, -5, 2.9))]
+TOLERANCE = 1e-9
 
 
 @exercise("3.1")
 def turn(answer):
     """A function (x, m, theta) -> the plane vector x turned by m * theta."""
-    for x in ([1.0, 0.0], [0.0, 1.0], [0.3, -2.0]):
-        for position in POSITIONS:
-            got = np.asarray(call(answer, np.array(x), position, 0.7), dtype=float)
-            expected = rotate(np.array([x]), [position], [0.7])[0]
-            if got.shape != (2,):
-                raise Wrong(f"Return one plane vector, shape (2,); yours has shape {got.shape}.")
-            if not np.allclose(got, expected, atol=1e-9):
-                raise Wrong(_why_not_turned(np.array(x), position, got, expected))
-    return "At position 0 nothing moves, the norm is kept, and (1, 0) moves towards (0, 1)."
+    for m, theta in ((0, 0.7), (1, 0.7), (3, 0.3), (-2, 0.7), (1000, 0.3)):
+        columns = []
+        for x in np.eye(2):
+            handed = x.copy()
+            got = np.asarray(call(answer, handed, m, theta))
+            if not np.array_equal(handed, x):
+                raise Wrong("Your function writes into x, so the second entry is computed from the first one's new value.")
+            if np.iscomplexobj(got):
+                raise Wrong("Return two real numbers, not one complex one.")
+            if got.shape != (2,) or not np.issubdtype(got.dtype, np.number):
+                raise Wrong(f"Return one plane vector, shape (2,); yours has shape {got.shape} and holds {got.dtype}.")
+            columns.append(got)
+        got, right = np.array(columns).T, np.array([_spin(x, m * theta) for x in np.eye(2)]).T
+        if not np.abs(got - right).max() <= TOLERANCE:
+            raise Wrong(_why_not_turned(got, right, m, theta))
+    if not np.abs(call(answer, np.array([0.3, -2.0]), 2, 0.7) - _spin([0.3, -2.0], 1.4)).max() <= TOLERANCE:
+        raise Wrong("(1, 0) and (0, 1) turn rightly, but (0.3, −2) does not: is your function linear in x?")
+    return "At position 0 nothing moves, lengths are kept, and (1, 0) moves towards (0, 1)."
 
 
-def _why_not_turned(x, position, got, expected):
-    where = f"x = ({x[0]:g}, {x[1]:g}) at m = {position} with theta = 0.7"
-    if np.allclose(got, rotate(x[None], [-position], [0.7])[0]):
-        return f"That turns the other way: at {where} the sign of the sine is opposite. The book turns by +m theta."
-    if np.allclose(got, rotate(x[None], [position], [np.deg2rad(0.7)])[0]):
-        return "That reads theta in degrees; NumPy's cos and sin, and the book, take radians."
-    if not np.isclose(np.linalg.norm(got), np.linalg.norm(x)):
-        return f"The norm changed from {np.linalg.norm(x):.3f} to {np.linalg.norm(got):.3f} for {where}: a rotation keeps it."
-    return f"For {where} expected ({expected[0]:.3f}, {expected[1]:.3f}), got ({got[0]:.3f}, {got[1]:.3f})."
+def _why_not_turned(got, right, m, theta):
+    near = lambda other: np.abs(got - other).max() <= 1e-6
+    degrees = np.deg2rad(m * theta)
+    if m == 0:
+        return "At m = 0 nothing may move, and it does."
+    if near(right.T):
+        return "That turns the other way: the sine with the minus sign belongs to the first entry. The book turns by +m theta."
+    if near(np.array([_spin(x, degrees) for x in np.eye(2)]).T):
+        return "That reads the angle in degrees; NumPy's cos and sin, and the book, take radians."
+    if near(np.abs(right) * np.sign(got)):
+        return "Sizes are right, signs are not: exactly one of the two sines carries a minus, and both cosines a plus."
+    if not np.allclose(np.linalg.norm(got, axis=0), 1):
+        return f"At m = {m} an arrow of length 1 has length {np.linalg.norm(got[:, 0]):.3f}: a rotation keeps lengths."
+    return f"At m = {m}, theta = {theta}, (1, 0) should go to ({right[0, 0]:.3f}, {right[1, 0]:.3f}); yours goes to ({got[0, 0]:.3f}, {got[1, 0]:.3f})."
 
 
 @exercise("3.2")
 def crossed_score(answer):
     """The score of q = (1, 0) at m and k = (0, 1) at n, as an expression in m, n, theta."""
-    expression = _expression(answer, {m, n, theta})
-    right = sp.sin((m - n) * theta)
-    if _equal(expression, right):
+    expression = _expression(answer, {"m", "n", "theta"})
+    values = np.array([_value(expression, p) for p in POINTS])
+    moved = np.array([_value(expression, p | {"m": p["m"] + p["s"], "n": p["n"] + p["s"]}) for p in POINTS])
+    by_offset = lambda f: np.array([f(p["m"] - p["n"], p["theta"]) for p in POINTS])
+    near = lambda other: np.abs(values - other).max() <= TOLERANCE
+    if near(by_offset(lambda u, theta: np.sin(u * theta))):
         return "At m = n the two are perpendicular and the score is 0; then it follows the sine of the offset."
-    if _equal(expression, -right):
+    if not np.isfinite(values).all():
+        raise Wrong("Your expression is not finite everywhere; a score is a number for any two positions.")
+    if np.abs(values.imag).max() > TOLERANCE:
+        raise Wrong("A score is a real number; did you take the real part?")
+    if near(by_offset(lambda u, theta: -np.sin(u * theta))):
         raise Wrong("The sign is opposite. With m = 1, n = 0 and a small angle the query has turned towards the key: is the score positive?")
-    if _equal(expression, sp.cos((m - n) * theta)):
-        raise Wrong("That is the score of two equal vectors. Here q and k are perpendicular when m = n: what must the score be there?")
-    if not _equal(expression.subs({m: m + s, n: n + s}, simultaneous=True), expression):
+    if near(by_offset(lambda u, theta: np.cos(u * theta))):
+        raise Wrong("That is the score of two equal arrows. Here query and key are perpendicular when m = n: what must the score be there?")
+    if not np.abs(values - moved).max() <= TOLERANCE:
         raise Wrong("Your expression changes when m and n move together, so it cannot be the score of a rotation.")
-    raise Wrong("It depends on the offset alone, as it must, but try m = 1, n = 0, theta = π/2: the query lies on the key and the score is 1.")
+    if "theta" not in {symbol.name for symbol in expression.free_symbols}:
+        raise Wrong("There is no theta in it: how fast do the arrows turn?")
+    raise Wrong("It depends on the offset alone, as it must, but it is not the score. Try m = n, where the arrows are perpendicular.")
 
 
 @exercise("3.3")
 def two_factors(answer):
     """A pair (a, b): real expressions a in m and b in n, not constant, with a*b a function of m - n."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-        raise Wrong("Give a pair (a, b) of expressions, a in m and b in n.")
-    a, b = _expression(answer[0], {m}), _expression(answer[1], {n})
-    if not a.has(m) or not b.has(n):
-        raise Wrong("One of your factors is constant: then the position has left no trace in it.")
-    if not (a * b).is_real:
-        raise Wrong(f"Both factors must be real numbers for real positions; {a * b} need not be.")
-    if not _equal((a * b).subs({m: m + s, n: n + s}, simultaneous=True), a * b):
-        raise Wrong(f"Move both positions by s: a*b becomes {sp.simplify((a * b).subs({m: m + s, n: n + s}, simultaneous=True))}. What must b undo?")
-    return "The wish holds, and yet the norms run away: this is the family that keeping the norm rules out."
+    try:
+        first, second = answer
+    except (TypeError, ValueError):
+        raise Wrong("Give a pair (a, b) of expressions, a in m and b in n.") from None
+    a, b = _expression(first, None), _expression(second, None)
+    for name, factor, stranger in (("a", a, "n"), ("b", b, "m")):
+        if stranger in {symbol.name for symbol in factor.free_symbols}:
+            raise Wrong(f"{name} may not contain {stranger}: each factor knows its own position only.")
+        values = np.array([_value(factor, p) for p in POINTS])
+        if not np.isfinite(values).all() or np.abs(values.imag).max() > TOLERANCE:
+            raise Wrong(f"{name} must be a real number at every position; {factor} is not.")
+        if np.ptp(values.real) <= TOLERANCE:
+            raise Wrong(f"{name} is constant: then its position has left no trace.")
+    for p in POINTS:
+        moved = p | {"m": p["m"] + p["s"], "n": p["n"] + p["s"]}
+        here, there = (_value(a, at) * _value(b, at) for at in (p, moved))
+        if not abs(there - here) <= TOLERANCE * max(1, abs(here)):
+            raise Wrong(f"With m = {p['m']}, n = {p['n']} the product is {here.real:.4g}; move both by {p['s']} and it is {there.real:.4g}. What must b undo?")
+    return "The wish holds, and yet one length runs away: this is the family that keeping lengths rules out."
 
 
 @exercise("3.4")
 def aimed_key(answer):
-    """A complex expression k in r and theta such that the score with q = 1 peaks at m - n = r, with |k| = 1."""
-    key = _expression(answer, {r, theta})
-    for offset, angle in ((3, 0.4), (-2, 0.5), (1, 1.3)):
-        value = complex(key.subs({r: offset, theta: angle}))
-        if abs(abs(value) - 1) > 1e-9:
-            raise Wrong(f"For r = {offset}, theta = {angle} your key has norm {abs(value):.3f}; it must have norm 1.")
-        score = (np.conj(value) * np.exp(1j * offset * angle)).real
-        if score < 1 - 1e-9:
-            mirrored = (np.conj(value) * np.exp(-1j * offset * angle)).real > 1 - 1e-9
-            side = " It peaks at −r: the key must be turned ahead, to where the query will be." if mirrored else ""
-            raise Wrong(f"For r = {offset}, theta = {angle} the score at m − n = r is {score:.3f}, and 1 is possible.{side}")
+    """A complex expression y in r and theta such that the score with x = 1 peaks at m - n = r, with |y| = 1."""
+    key = _expression(answer, {"r", "theta"})
+    for p in POINTS:
+        value, turned = _value(key, p), np.exp(1j * p["r"] * p["theta"])
+        where = f"r = {p['r']}, theta = {p['theta']}"
+        if not abs(abs(value) - 1) <= TOLERANCE:
+            raise Wrong(f"For {where} your key has length {abs(value):.3f}; it must have length 1.")
+        if not (value.conjugate() * turned).real >= 1 - TOLERANCE:
+            mirrored = (value.conjugate() * turned.conjugate()).real >= 1 - TOLERANCE
+            side = " It peaks at −r: turn the key ahead, to where the query will be." if mirrored else ""
+            raise Wrong(f"For {where} the score at m − n = r is {(value.conjugate() * turned).real:.3f}, and 1 is possible.{side}")
     return "A key can be built to answer best at any offset: a rotation does not force attention to fade with distance."
 
 
 @exercise("3.5")
 def detector(answer):
     """A function (f, rng) -> bool that says whether an encoder f(x, m) keeps the wish for random words and shifts."""
-    for name, encoder, keeps in ENCODERS:
-        said = call(answer, encoder, np.random.default_rng(0))
-        if bool(said) != keeps:
-            verb, fact = ("rejected", "keeps") if keeps else ("accepted", "breaks")
-            raise Wrong(f"Your test {verb} an encoder that {fact} the wish: {name}. {_detector_hint(name)}")
+    for index, (name, encoder, keeps) in enumerate(ENCODERS):
+        said = call(answer, encoder, np.random.default_rng(0)) if index == 0 else answer(encoder, np.random.default_rng(0))
+        if said is None:
+            raise Wrong(f"It returned None for an encoder, {name}: every path needs a return.")
+        if not isinstance(said, (bool, np.bool_)):
+            raise Wrong(f"Return True or False, not {type(said).__name__}.")
+        if keeps and not said:
+            raise Wrong(f"Your test rejected an encoder that keeps the wish: {name}. Do you shift both positions, allow for rounding, "
+                        "and compare scores rather than vectors or formulas?")
+        if said and not keeps:
+            raise Wrong(f"Your test accepted an encoder that breaks the wish: {name}. Use several random words, positions and shifts, "
+                        "so that nothing cancels by luck, and compare the scores themselves.")
     return f"It judged {len(ENCODERS)} encoders rightly, and it never asked how they were written."
-
-
-def _detector_hint(name):
-    if name.startswith("rotation"):
-        return "Is your tolerance too tight, or do you compare with one particular formula?"
-    return "Use several random words, positions and shifts, so that nothing cancels by luck, and shift both positions."
 
 
 def _spin(x, angle):
     return np.array([x[0] * np.cos(angle) - x[1] * np.sin(angle), x[0] * np.sin(angle) + x[1] * np.cos(angle)])
 
 
+MIX = np.array([[0.6, 1.1], [-0.4, 0.9]])  # a learned projection, say
 ENCODERS = (
     ("rotation by +0.3 m", lambda x, at: _spin(x, 0.3 * at), True),
     ("rotation by −2.1 m", lambda x, at: _spin(x, -2.1 * at), True),
-    ("rotation by 0, no position at all", lambda x, at: np.array(x), True),
+    ("no position at all", lambda x, at: np.array(x), True),
+    ("rotation that starts at an angle of 1", lambda x, at: _spin(x, 0.3 * at + 1), True),
+    ("projection, then rotation", lambda x, at: _spin(MIX @ x, 0.3 * at), True),
+    ("sign of the second entry flipped at odd positions", lambda x, at: np.array([x[0], (-1.0) ** (at % 2) * x[1]]), True),
     ("adding a vector that turns with m", lambda x, at: x + np.array([np.cos(at), np.sin(at)]), False),
-    ("scaling by 1.1 to the m", lambda x, at: 1.1**at * x, False),
+    ("scaling by 1 + 0.01 sin m", lambda x, at: (1 + 0.01 * np.sin(at)) * np.array(x), False),
     ("rotation by 0.01 m squared, whose steps grow", lambda x, at: _spin(x, 0.01 * at**2), False),
-    ("rotating only words of positive first entry", lambda x, at: _spin(x, 0.3 * at) if x[0] > 0 else np.array(x), False),
-    ("turning by m, then rounding to one decimal", lambda x, at: np.round(_spin(x, at), 1), False),
+    ("rotation, then projection", lambda x, at: MIX @ _spin(x, 0.3 * at), False),
+    ("rotation whose speed is the length of the word", lambda x, at: _spin(x, 0.3 * at * np.hypot(*x)), False),
+    ("rotation of words with positive first entry only", lambda x, at: _spin(x, 0.3 * at) if x[0] > 0 else np.array(x), False),
+    ("rotation, then rounding to one decimal", lambda x, at: np.round(_spin(x, at), 1), False),
 )
 
 
 def _expression(answer, allowed):
+    """The reader's answer as a SymPy expression in the allowed names (None: any)."""
     try:
         expression = sp.sympify(answer)
     except (sp.SympifyError, TypeError):
         raise Wrong(f"Expected a SymPy expression, got {type(answer).__name__}.") from None
-    if not isinstance(expression, sp.Expr):
-        raise Wrong(f"Expected a SymPy expression, got {type(expression).__name__}.")
-    # Symbols are compared by name: a reader's own Symbol("theta"), not declared real, means the same thing.
-    by_name = {symbol.name: symbol for symbol in allowed}
-    expression = expression.subs({symbol: by_name.get(symbol.name, symbol) for symbol in expression.free_symbols})
-    if strange := expression.free_symbols - allowed:
-        raise Wrong(f"Use only {', '.join(sorted(by_name))}; I also see {', '.join(sorted(map(str, strange)))}.")
-    return expression
+    if isinstance(expression, (sp.MatrixBase, sp.MatrixExpr)) and expression.shape == (1, 1):
+        expression = expression[0, 0]
+    if not isinstance(expression, sp.Expr) or isinstance(expression, sp.MatrixExpr):
+        raise Wrong(f"Expected one SymPy expression (an arrow is one complex number), got {type(expression).__name__}.")
+    strange = {symbol.name for symbol in expression.free_symbols} - allowed if allowed else set()
+    if strange:
+        raise Wrong(f"Use only {', '.join(sorted(allowed))}; I also see {', '.join(sorted(strange))}.")
+    return expression.doit()
 
 
-def _equal(one, other):
-    return sp.simplify(one - other) == 0
+def _value(expression, point):
+    """The expression at a point, as a complex number; a symbol of the reader's own counts as 0.37."""
+    numbers = {symbol: point.get(symbol.name, 0.37) for symbol in expression.free_symbols}
+    return complex(expression.subs(numbers, simultaneous=True))
