@@ -28,7 +28,7 @@ book: $(SITE)  ## build the site and print where to open it
 $(SITE): .venv-book/.complete $(SITE_SOURCES)
 	@.venv-book/bin/python code/authoring/notebooks.py check
 	@rm -rf _build/html _build/.doctrees
-	@.venv-book/bin/jupyter-book build . -W -n --keep-going || { rm -rf _build/html; exit 1; }
+	@.venv-book/bin/jupyter-book build . -q -W -n --keep-going || { rm -rf _build/html; exit 1; }
 	@touch $@
 
 serve: $(SITE)  ## build the site and serve it on http://localhost:8000 (PORT=...)
@@ -37,8 +37,8 @@ serve: $(SITE)  ## build the site and serve it on http://localhost:8000 (PORT=..
 
 # Everything that is claimed: the library, the site in a real browser, every notebook's outputs. COLAB=1 adds the simulated Colab.
 test: $(SITE) .venv/.complete  ## run all tests; TORCH_INDEX=... takes torch from another index, COLAB=1 adds `make colab`
-	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest tests book --nbval --nbval-current-env --nbval-cell-timeout 600 \
-	  -n 2 --dist loadscope -q -p no:cacheprovider
+	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest tests book --nbval --nbval-current-env \
+	  --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 600 -n 2 --dist loadscope -q -p no:cacheprovider
 	@$(if $(COLAB),$(MAKE) colab)
 
 colab: .venv-colab/.complete .venv/.complete  ## run every chapter in a simulated Colab
