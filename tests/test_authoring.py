@@ -24,7 +24,7 @@ GOOD = (
                  'display({"application/vnd.ropebook.equation+json": record, "text/plain": "(1) holds"}, raw=True)'),
     ("count", "len({}) + 3"),
     ("quiet-1", "x = 1"), ("quiet-2", "y = 2"), ("quiet-3", "z = 3"),
-    ("picture", "from matplotlib import pyplot as plt\nplt.plot([1, 2]);", {"mystnb": {"image": {"alt": "a line that rises"}}}),
+    ("picture", "from matplotlib import pyplot as plt\nplt.plot([1, 2])\nplt.show()", {"mystnb": {"image": {"alt": "a line that rises"}}}),
     ("widget", "import ipywidgets\nipywidgets.IntSlider(value=3)"),
     ("order", "sorted({'a', 'b', 'c'}, key=hash)", {"tags": ["nbval-ignore-output"], "reason": "hashes differ"}),
 )
@@ -132,6 +132,7 @@ DEFECTS = {
     "kernel of this machine": (lambda nb: nb["metadata"]["language_info"].update(version="3.11.2"), r": not in normal form"),
     "no reason": (metadata("hello", "tags", ["nbval-ignore-output"]), r", cell 2 .*tagged nbval-ignore-output without a \"reason\""),
     "comment exempts": (source("hello", "# NBVAL_SKIP\nprint(1)"), r", cell 2 .*NBVAL_SKIP in a comment"),
+    "final semicolon": (source("hello", "print(1);\n"), r", cell 2 .*a final semicolon"),
     "many exempt": (exempted, r": 3 of 9 code cells are exempt .*cell 5 \(id quiet-1\); .*at most 15%"),
     "no anchor": (source("text-a", f'<a href="#eq-1">(1)</a>\n\n{DISPLAY}'), r', cell 1 .*link to "#eq-1": expected one'),
 }
@@ -200,7 +201,7 @@ def test_the_check_needs_nbformat_alone():
 
 def test_a_failing_cell_writes_nothing_and_is_named(tmp_path, authoring, save_notebook, monkeypatch):
     failing = save_notebook(tmp_path / "failing.ipynb", ("text-a", "# A"), ("fine", "x = 1"), ("boom", "y = x + missing"), ("later", "print(1)"))
-    edited = save_notebook(tmp_path / "edited.ipynb", ("edit", f"open({str(tmp_path / 'edited.ipynb')!r}, 'a').write(' ');"))
+    edited = save_notebook(tmp_path / "edited.ipynb", ("edit", f"open({str(tmp_path / 'edited.ipynb')!r}, 'a').write(' ')"))
     fine = save_notebook(tmp_path / "fine.ipynb", ("where", "import os\n[os.listdir(), 'mine' in globals()]"))
     before = failing.read_bytes()
     personal = tmp_path / "ipython" / "profile_default" / "startup"

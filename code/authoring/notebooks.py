@@ -284,6 +284,8 @@ def code_problems(cell, metadata):
         yield f"tagged {', '.join(exempting_tags(cell))} without a \"reason\" in the cell's metadata"
     if comment := NBVAL_COMMENT.search(cell.source):
         yield f"{comment[1]} in a comment; use the tag and a \"reason\""
+    if cell.source.rstrip().endswith(";"):
+        yield "a final semicolon hides the result from the reader but not from nbval; end with plt.show() or assign it"
     for out in cell.outputs:
         yield from output_problems(out)
     alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt")
