@@ -6,6 +6,7 @@ import torch
 from ropebook.rotation_torch import apply_table, rotation_table
 from ropebook.roformer import RoFormer, RoFormerConfig
 
+torch.set_num_threads(1)  # small models: threads would only wait for each other
 T = 12
 POSITIONS = torch.arange(T)
 

@@ -28,7 +28,7 @@ HIDDEN = ("Congress", "must", "our", "peace", "for", "life")
 
 def characters(texts):
     """A tokenizer whose tokens are the characters of the training texts; an unknown one becomes [MASK]."""
-    alphabet = SPECIAL + sorted(set("".join(texts)))
+    alphabet = [token.content for token in SPECIAL] + sorted(set("".join(texts)))
     tokenizer = Tokenizer(models.WordLevel({c: i for i, c in enumerate(alphabet)}, unk_token="[MASK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("[\\s\\S]"), "isolated")
     tokenizer.decoder = decoders.Fuse()

@@ -5,11 +5,11 @@
 
 import argparse
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from ropebook.text import addresses, data_file
 
-SPECIAL = ["[MASK]", "[SEP]"]
+SPECIAL = [AddedToken("[MASK]", lstrip=True, special=True), AddedToken("[SEP]", special=True)]  # a blank takes the space before it
 
 
 def train_bpe(texts, size):

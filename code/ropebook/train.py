@@ -7,7 +7,6 @@ results). Stopped or killed, `--resume` goes on from the last checkpoint to the 
 
 import argparse
 import json
-import sys
 import time
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -15,29 +14,16 @@ from pathlib import Path
 import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
-from tqdm import tqdm
 
 from ropebook.records import provenance
 from ropebook.roformer import RoFormer, RoFormerConfig
 from ropebook.text import token_stream, tokenizer
 from ropebook.training import (
-    Trainer, TrainingConfig, evaluate, held_out_blanks, load_checkpoint, pick_device, save_checkpoint, unigram_guess, write_atomically,
+    Trainer, TrainingConfig, evaluate, held_out_blanks, load_checkpoint, pick_device, progress_bar, save_checkpoint, unigram_guess, write_atomically,
 )
 
 EVALUATION_WINDOWS = 512
 LOG_EVERY = 10  # steps
-
-
-def progress_bar(total, done=0, disable=False):
-    """A tqdm bar on standard output whose last state shows no times, so that a notebook's output is the same each run."""
-    running = "{percentage:3.0f}% |{bar:30}| {n_fmt}/{total_fmt} steps{postfix}, {remaining} left"
-    return tqdm(total=total, initial=done, file=sys.stdout, bar_format=running, mininterval=1, disable=disable)
-
-
-def finish(bar):
-    """Close the bar with a line that holds nothing but the number of steps."""
-    bar.bar_format = "{percentage:3.0f}% |{bar:30}| {n_fmt}/{total_fmt} steps"
-    bar.close()
 
 
 def export(folder, model):
@@ -47,15 +33,15 @@ def export(folder, model):
     write_atomically(folder / "model.json", to_json(asdict(model.config)))
 
 
-def load_model(folder, name="model"):
-    """Read a model that `export` wrote.
+def load_model(folder):
+    """Read a model that `export` wrote; without gradients, on the CPU.
 
-    folder   a directory that holds NAME.safetensors and NAME.json
-    returns  RoFormer on the CPU
+    folder   a directory that holds model.safetensors and model.json
+    returns  RoFormer
     """
-    model = RoFormer(RoFormerConfig(**json.loads((folder / f"{name}.json").read_text())))
-    model.load_state_dict(load_tensors((folder / f"{name}.safetensors").read_bytes()))
-    return model
+    model = RoFormer(RoFormerConfig(**json.loads((folder / "model.json").read_text())))
+    model.load_state_dict(load_tensors((folder / "model.safetensors").read_bytes()))
+    return model.requires_grad_(False)
 
 
 def to_json(value):
@@ -193,9 +179,8 @@ def run_training(arguments):
     if arguments.resume:
         run.restore()
     print(f"training on {device}, from step {run.trainer.done} to step {training.steps}; the run is in {arguments.out}", flush=True)
-    bar = progress_bar(training.steps, run.trainer.done, disable=None)
-    run.train(arguments.evaluate_every, bar)
-    finish(bar)
+    with progress_bar(training.steps, run.trainer.done, disable=None) as bar:
+        run.train(arguments.evaluate_every, bar)
 
     export(arguments.out, run.trainer.model)
     scores = run.results()

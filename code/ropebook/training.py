@@ -9,12 +9,14 @@ CPU. Its state is part of a checkpoint, so a continued run sees the batches that
 import io
 import math
 import os
-from contextlib import nullcontext
+import sys
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from tqdm import tqdm
 
 MASK_SHARE = 0.15  # of the tokens become blanks, as in BERT
 EVALUATION_SEED = 0  # the held-out blanks are the same for every run
@@ -24,7 +26,7 @@ EVALUATION_SEED = 0  # the held-out blanks are the same for every run
 class TrainingConfig:
     """How to train: numbers only, so that a run can be written down and repeated."""
 
-    steps: int = 600
+    steps: int = 800
     batch: int = 16  # B, sequences
     length: int = 128  # T, tokens
     rate: float = 3e-3  # the highest learning rate
@@ -185,6 +187,21 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.generator.set_state(state["generator"])
         self.done = state["done"]
+
+
+@contextmanager
+def progress_bar(steps, done=0, disable=False):
+    """A bar on standard output; its last state shows no times, so that a notebook's output is the same each run.
+
+    steps    of the whole run
+    done     of them already made
+    disable  True shows nothing; None shows nothing unless standard output is a terminal
+    returns  a context manager: `with progress_bar(800) as bar: ...; bar.update()` after each step
+    """
+    counts = "{percentage:3.0f}% |{bar:30}| {n_fmt}/{total_fmt} steps"
+    with tqdm(total=steps, initial=done, file=sys.stdout, bar_format=counts + ", {remaining} left", mininterval=1, disable=disable) as bar:
+        yield bar
+        bar.bar_format = counts
 
 
 def write_atomically(path, data):
