@@ -88,7 +88,7 @@ export const range = (from, to, step) => Array.from({ length: Math.floor((to - f
 export function card(heading, lead, ...inside) {
   const frame = `box-sizing:border-box;padding:14px 16px;border:1px solid ${colour("grid")};border-radius:12px;` +
     `background:${colour("paper")};color:${colour("ink")};font-family:${FONT};line-height:1.45`;
-  const title = tag("p", { style: "margin:0;font-size:125%;font-weight:600" }, escape(heading));
+  const title = tag("div", { style: "font-size:125%;font-weight:600" }, escape(heading));
   return tag("div", { style: frame }, title, tag("p", { style: "margin:4px 0 16px" }, ...lead), ...inside);
 }
 

@@ -101,7 +101,7 @@ def card(heading, lead, *inside):
         f"box-sizing:border-box;padding:14px 16px;border:1px solid {colour('grid')};border-radius:12px;"
         f"background:{colour('paper')};color:{colour('ink')};font-family:{FONT};line-height:1.45"
     )
-    title = tag("p", {"style": "margin:0;font-size:125%;font-weight:600"}, escape(heading))
+    title = tag("div", {"style": "font-size:125%;font-weight:600"}, escape(heading))
     return tag("div", {"style": frame}, title, tag("p", {"style": "margin:4px 0 16px"}, *lead), *inside)
 
 

@@ -1,5 +1,5 @@
 import {
-  arrow, at, calm, caption, card, clamp, colour, dot, fixed, frequencies, handle, label, level, painter, percent, plot, polyline, range, readout,
+  arrow, at, calm, caption, card, clamp, colour, fixed, frequencies, handle, label, level, painter, percent, plot, polyline, range, readout,
   rotate, signed, speaker, stage, svg, tag, text, track, watch, word, write,
 } from "./common.js";
 
@@ -11,7 +11,7 @@ export const WORD = [1, 0, 1, 0, 1, 0, 1, 0];
 
 export function agreements(m, n) {
   const q = rotate(WORD, m, THETA), k = rotate(WORD, n, THETA);
-  return THETA.map((_, i) => dot(q.slice(2 * i, 2 * i + 2), k.slice(2 * i, 2 * i + 2)));
+  return THETA.map((_, i) => q[2 * i] * k[2 * i] + q[2 * i + 1] * k[2 * i + 1]);
 }
 
 export function score(offset) {

@@ -36,8 +36,17 @@ def agreements(m, n):
     return (q * k).reshape(-1, 2).sum(-1)
 
 
+def scores(offsets):
+    """The score by offset: of a query at each offset and a key at position 0.
+
+    offsets    (T,)  tokens
+    returns    (T,)  between −4 and 4
+    """
+    return rotate(np.tile(WORD, (len(offsets), 1)), offsets, THETA) @ WORD
+
+
 def score(offset):
-    return float(np.sum(agreements(offset, 0.0)))
+    return float(scores([offset])[0])
 
 
 def _rail(position):
@@ -106,7 +115,7 @@ def _height(value):
 
 def _curve(m, n):
     offset, value, x = m - n, score(m - n), percent(_offset_rail(m - n))
-    points = [(o / 4, -score(o / 4)) for o in range(-4 * LAST, 4 * LAST + 1)]
+    offsets = np.arange(-4 * LAST, 4 * LAST + 1) / 4
     wave = {"stroke": colour("score"), "stroke-width": 2, "vector-effect": "non-scaling-stroke"}
     levels = [level(LEFT, LEFT + WIDE, _height(v), fixed(v, 0)) for v in (-2, 0, 2, 4)]
     ticks = [label(percent(_offset_rail(o)), TOP + TALL + 14, signed(o, 0) if o else "0", "middle") for o in range(-LAST, LAST + 1, 32)]
@@ -116,7 +125,7 @@ def _curve(m, n):
         "100%", TOP + TALL + 32, "Score by offset", about, {},
         *levels, *ticks, label("50%", TOP + TALL + 29, "offset, tokens", "middle"), tag("line", plumb),
         text(x, TOP - 11, f"score {fixed(value, 2)}", {"text-anchor": "middle", "font-weight": 600, "font-size": 14}),
-        plot(percent(LEFT), TOP, percent(WIDE), TALL, -LAST, LAST, LOW, HIGH, polyline(points, wave)),
+        plot(percent(LEFT), TOP, percent(WIDE), TALL, -LAST, LAST, LOW, HIGH, polyline(zip(offsets, -scores(offsets)), wave)),
         at(x, _height(value), tag("circle", {"r": 7.5, "fill": colour("score"), "stroke": colour("paper"), "stroke-width": 2})),
     )  # fmt: skip
 

@@ -1,0 +1,207 @@
+"""The still side of the figures: the same text every time, complete, accessible, and refused when asked for nonsense."""
+
+import gzip
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import nbformat
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+from traitlets import TraitError
+
+from ropebook import figures, frequencies, rotate
+from ropebook.figures import drawing, hero, shift, static
+
+NAMES = sorted(static.FIGURES)
+ODD_STATES = [
+    ("hero", {"m": 0, "n": 0}),
+    ("hero", {"m": 64, "n": 0}),
+    ("shift", {"m": 20, "n": 0, "shift": 40, "theta": 1.5, "encoder": "add"}),
+    ("shift", {"m": 0, "n": 0, "shift": 0, "theta": 0.05, "encoder": "scale"}),
+]
+
+
+class Tree(HTMLParser):
+    """Every element's name and attributes, and the text inside elements of each name; tags must balance."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.words, self.open = [], {}, []
+        self.feed(text)
+        self.close()
+        assert not self.open, f"unclosed {self.open}"
+
+    def handle_starttag(self, name, attributes):
+        self.elements.append((name, dict(attributes)))
+        self.open.append(name)
+
+    def handle_endtag(self, name):
+        assert self.open.pop() == name
+
+    def handle_data(self, data):
+        if self.open:
+            self.words.setdefault(self.open[-1], []).append(data)
+
+
+@pytest.mark.parametrize("name, state", [(name, {}) for name in NAMES] + ODD_STATES)
+def test_placeholder_carries_state_picture_and_alt_text(name, state):
+    tree = Tree(static.placeholder(name, **state))
+    attributes = tree.elements[0][1]
+    assert attributes["class"] == "ropebook-figure" and attributes["role"] == "group"
+    assert attributes["data-figure"] == name and len(attributes["aria-label"]) > 30
+    assert json.loads(attributes["data-state"]) == static.state_of(name, state)
+    panels = [found for element, found in tree.elements if element == "svg" and "role" in found]
+    assert len(panels) == {"hero": 6, "shift": 2}[name] and all(panel["role"] == "img" for panel in panels)
+    assert len(tree.words["title"]) == len(tree.words["desc"]) == len(panels)
+    assert all(re.search(r"\d", about) for about in tree.words["desc"])  # says what the panel shows, with its numbers
+    assert not [found for _, found in tree.elements if "id" in found or "onclick" in found]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_texts_are_the_same_every_time(name):
+    code = f"from ropebook.figures import static as s; print(s.loader(), s.bundle({name!r}), s.placeholder({name!r}))"
+    first, second = (subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout for _ in range(2))
+    assert first == second
+    assert "0x" not in static.placeholder(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_last_bit_of_a_cosine_reaches_the_text(name, monkeypatch):
+    before = static.placeholder(name)
+    for module in (np, hero.math):
+        for function in ("cos", "sin"):
+            exact = getattr(module, function)
+            monkeypatch.setattr(module, function, lambda x, exact=exact: exact(x) * (1 + 4e-16))
+    assert static.placeholder(name) == before
+
+
+def test_still_side_imports_without_widgets_and_torch():
+    code = """
+import sys
+for name in ("anywidget", "ipywidgets", "traitlets", "torch", "sympy", "matplotlib"):
+    sys.modules[name] = None
+from ropebook.figures import static
+print(len(static.placeholder("hero")) > 1000)
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
+
+
+def test_scripts_are_small():
+    scripts = [static.loader(), *map(static.bundle, NAMES)]
+    assert sum(len(gzip.compress(script.encode())) for script in scripts) <= 60_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bundle_holds_the_module(name):
+    arguments = static.bundle(name).removeprefix("ropebookFigure(").removesuffix(");\n")
+    assert json.loads(f"[{arguments}]") == [name, static.module(name)]
+    assert "import" not in re.sub(r"//.*", "", static.module(name))  # one text, nothing to fetch
+
+
+@pytest.mark.parametrize("words", ['<&>"\'', "</script>", "−θᵐ"])
+def test_text_and_attributes_are_escaped(words):
+    tree = Tree(drawing.tag("g", {"data-words": words}, drawing.text(0, 0, words, {})))
+    assert tree.elements[0][1]["data-words"] == words
+    assert "".join(tree.words["text"]) == words
+
+
+@pytest.mark.parametrize("x, coordinate, score, sum_", [
+    (0.005, "0.01", "0.01", "+0.01"), (-0.005, "0", "0.00", "+0.00"), (-0.001, "0", "0.00", "+0.00"), (-1.25, "-1.25", "−1.25", "−1.25"),
+    (1234.5, "1234.5", "1234.50", "+1234.50"), (0.1 + 0.2, "0.3", "0.30", "+0.30"),
+])  # fmt: skip
+def test_numbers_round_halves_up_and_have_no_negative_zero(x, coordinate, score, sum_):
+    assert (drawing.num(x), drawing.fixed(x, 2), drawing.signed(x, 2)) == (coordinate, score, sum_)
+
+
+@pytest.mark.parametrize("call, words", [
+    (lambda: static.placeholder("heron"), "no figure 'heron'; there are 'hero', 'shift'"),
+    (lambda: static.bundle("../hero"), "no figure '../hero'"),
+    (lambda: static.placeholder("hero", m=65), "hero: m must be a whole number from 0 to 64, got 65"),
+    (lambda: static.placeholder("hero", m=-1), "from 0 to 64, got -1"),
+    (lambda: static.placeholder("hero", m=1.5), "whole number from 0 to 64, got 1.5"),
+    (lambda: static.placeholder("hero", m=True), "got True"),
+    (lambda: static.placeholder("hero", k=3), "figure 'hero' has no 'k'; it has 'm', 'n'"),
+    (lambda: static.placeholder("shift", theta=float("nan")), "theta must be a number from 0.05 to 1.5, got nan"),
+    (lambda: static.placeholder("shift", encoder="shear"), "encoder must be one of 'add', 'scale', 'rotate', got 'shear'"),
+])  # fmt: skip
+def test_nonsense_is_refused_with_what_was_given_and_expected(call, words):
+    with pytest.raises(ValueError) as error:
+        call()
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize("make, words", [
+    (lambda: figures.Hero(m=65), ["'m'", "64", "65"]),
+    (lambda: figures.Hero(n=-1), ["'n'", "0", "-1"]),
+    (lambda: figures.Hero(m=1.5), ["'m'", "int", "1.5"]),
+    (lambda: figures.Shift(theta=0), ["'theta'", "0.05", "0"]),
+    (lambda: figures.Shift(encoder="shear"), ["encoder", "add", "scale", "rotate", "shear"]),
+])  # fmt: skip
+def test_traits_name_what_was_given_and_expected(make, words):
+    with pytest.raises(TraitError) as error:
+        make()
+    assert all(word in str(error.value) for word in words)
+
+
+def test_traits_are_the_figures_state():
+    for figure in (figures.Hero(), figures.Shift()):
+        name = type(figure).__name__.lower()
+        assert {key: getattr(figure, key) for key in static.FIGURES[name].STATE} == static.state_of(name, {})
+        assert set(static.FIGURES[name].STATE) <= set(figure.keys)  # synced
+    assert repr(figures.Hero(m=3)) == "Hero(m=3, n=10)"
+    with pytest.raises(AttributeError, match="no attribute 'Heron'"):
+        figures.Heron
+
+
+def test_mime_bundle_holds_the_widget_and_the_still_picture_of_its_state():
+    figure = figures.Hero(m=5)
+    figure.n = 9
+    data, _ = figure._repr_mimebundle_()
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == figure.model_id
+    assert data["text/html"] == static.placeholder("hero", m=5, n=9)
+    assert data["text/plain"] == "Hero(m=5, n=9)"
+    assert figures.Hero(m=5, n=9)._repr_mimebundle_()[0]["text/html"] == data["text/html"]
+
+
+def test_pictures_say_what_the_library_computes():
+    theta = frequencies(8, base=100.0)
+    q, k = rotate(np.stack([hero.WORD, hero.WORD]), [22, 10], theta)
+    assert f"offset +12, score {q @ k:.2f}" in static.placeholder("hero", m=22, n=10)
+    assert hero.score(12) == pytest.approx(q @ k, abs=1e-12)
+    for encoder in shift.ENCODERS:
+        scores = [shift.score(encoder, 8 + s, 3 + s, 0.35) for s in range(41)]
+        assert (np.ptp(scores) < 1e-12) == (encoder == "rotate")  # only rotation survives a shift
+
+
+def luminance(colour):
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    return np.dot([0.2126, 0.7152, 0.0722], [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_in_the_palettes_colours_can_be_read(scheme):
+    palette = drawing.PALETTE[scheme]
+    paper = luminance(palette["paper"])
+    for name in ("ink", "muted", "q", "k", "score", "rope", "learned", "sinusoidal"):
+        lighter, darker = sorted([luminance(palette[name]), paper], reverse=True)
+        assert (lighter + 0.05) / (darker + 0.05) >= 4.5, name
+
+
+def test_two_runs_of_a_notebook_save_the_same_output(tmp_path):
+    cells = [new_code_cell("from ropebook.figures import Hero, Shift\nHero()"), new_code_cell("figure = Shift(shift=4)\nfigure"),
+             new_code_cell("figure.shift = 7\nfigure.encoder, figure.shift")]  # fmt: skip
+    saved = []
+    for _ in range(2):
+        notebook = NotebookClient(new_notebook(cells=[nbformat.from_dict(dict(cell)) for cell in cells]), timeout=60).execute()
+        outputs = [output["data"] for cell in notebook.cells for output in cell["outputs"]]
+        assert "application/vnd.jupyter.widget-view+json" in outputs[0]
+        saved.append([{key: value for key, value in data.items() if key.startswith("text/")} for data in outputs])
+    assert saved[0] == saved[1]
+    assert saved[0][0]["text/html"] == static.placeholder("hero")
+    assert saved[0][1] == {"text/plain": "Shift(m=8, n=3, shift=4, theta=0.35, encoder='rotate')", "text/html": static.placeholder("shift", shift=4)}
+    assert saved[0][2] == {"text/plain": "('rotate', 7)"}

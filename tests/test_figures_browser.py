@@ -1,0 +1,400 @@
+"""The living side of the figures, in Chromium: equal to NumPy, answering to mouse, touch and keys, from a folder and over HTTP."""
+
+import re
+import statistics
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browser import chromium, served, visit  # noqa: F401
+
+from ropebook import frequencies, rotate
+from ropebook.figures import drawing, hero, shift, static
+
+NAMES = sorted(static.FIGURES)
+PAGE = """<!doctype html><html lang="en"{theme}><head><meta charset="utf-8"><title>Figures</title><link rel="icon" href="data:,">
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>body {{margin: 0}} main {{max-width: 720px; margin: auto; padding: 12px}}</style>
+<script defer src="loader.js"></script></head><body><main><h1>Figures</h1>{body}</main></body></html>"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A bare page in each colour scheme with both figures, its scripts beside it."""
+    folder = tmp_path_factory.mktemp("figures")
+    (folder / "loader.js").write_text(static.loader(), encoding="utf-8")
+    for name in NAMES:
+        (folder / f"{name}.js").write_text(static.bundle(name), encoding="utf-8")
+    body = "".join(map(static.placeholder, NAMES))
+    for scheme in ("light", "dark"):
+        (folder / f"{scheme}.html").write_text(PAGE.format(theme=f' data-theme="{scheme}"', body=body), encoding="utf-8")
+    (folder / "auto.html").write_text(PAGE.format(theme="", body=body), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def homes(folder):
+    with served(folder) as address:
+        yield {"file": folder.as_uri(), "http": address}
+
+
+@pytest.fixture
+def page(visit, homes):  # noqa: F811
+    """Open a page of the folder and give its tab; at the end nothing may have gone wrong on the way."""
+    seen = []
+
+    def page(name="light.html", via="file", **options):
+        seen.append(visit(homes[via], name, **{"viewport": {"width": 760, "height": 1000}, **options}))
+        return seen[-1].tab
+
+    yield page
+    assert [noise for one in seen for noise in one.noise] == []
+
+
+def state(tab, name):
+    return tab.evaluate(f"({{...document.querySelector('[data-figure={name}]').model.state}})")
+
+
+def set_state(tab, name, **values):
+    tab.evaluate("([name, values]) => Object.entries(values).forEach(([key, value]) =>"
+                 " document.querySelector(`[data-figure=${name}]`).model.set(key, value))", [name, values])  # fmt: skip
+    settled(tab, name)
+
+
+def settled(tab, name):
+    """Wait until the picture shows the model's state and nothing moves; return the readout."""
+    readout = tab.locator(f"[data-figure={name}] [data-slot=readout]")
+    tab.wait_for_function("""(name) => {
+        const root = document.querySelector(`[data-figure=${name}] .rb-live`), seen = root.innerHTML;
+        return new Promise((done) => setTimeout(() => done(root.innerHTML === seen), 120));
+    }""", arg=name)  # fmt: skip
+    return readout.inner_text()
+
+
+def middle(handle):
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag(tab, handle, dx, steps=8):
+    x, y = middle(handle)
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x + dx, y, steps=steps)
+    tab.mouse.up()
+
+
+def swipe(tab, handle, dx, steps=8):
+    x, y = middle(handle)
+    touch = tab.context.new_cdp_session(tab)
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for step in range(1, steps + 1):
+        touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [{"x": x + dx * step / steps, "y": y + step}]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def query(tab):
+    return tab.get_by_role("slider", name="Position of the query")
+
+
+def key(tab):
+    return tab.get_by_role("slider", name="Position of the key")
+
+
+def rod(tab):
+    return tab.get_by_role("slider", name="Move both words together")
+
+
+def shift_dot(tab):
+    return tab.get_by_role("slider", name="Shift of both positions")
+
+
+# ---- the same numbers, the same picture ----
+
+RUN = """async ([text, edits, cases]) => {
+    const near = (a, b) => Array.isArray(b)
+        ? Array.isArray(a) && a.length === b.length && b.every((_, i) => near(a[i], b[i]))
+        : Math.abs(a - b) <= 1e-6 * Math.max(1, Math.abs(b));
+    const wrong = [];
+    for (const [at, character] of edits) {
+        try {
+            const edited = text.slice(0, at) + character + text.slice(at + character.length);
+            const url = URL.createObjectURL(new Blob([edited], { type: "text/javascript" })), module = await import(url);
+            URL.revokeObjectURL(url);
+            wrong.push(cases.filter(([path, given, expected]) => {
+                const found = path.split(".").reduce((object, part) => object[part], module);
+                return !near(given === null ? found : found(...given), expected);
+            }).map(([path, given]) => `${path}(${given})`));
+        } catch (error) {
+            wrong.push([String(error)]);
+        }
+    }
+    return wrong;
+}"""
+
+
+def plain(value):
+    return value.tolist() if isinstance(value, np.ndarray) else float(value)
+
+
+def numpy_cases(name):
+    """(name in the module, arguments or None for a constant, NumPy's value): a grid and random inputs."""
+    random = np.random.default_rng(2021)
+    cases = [("frequencies", [dim, base], frequencies(dim, base)) for dim in (2, 4, 8, 64, 128) for base in (2.0, 100.0, 10000.0, 5e5)]
+    for dim in (2, 4, 8, 64):
+        x, y, theta = random.normal(size=dim), random.normal(size=dim), random.uniform(0, 2, dim // 2)
+        position = random.uniform(-1000, 1000)
+        cases += [("rotate", [plain(x), position, plain(theta)], rotate(x[None], [position], theta)[0]), ("dot", [plain(x), plain(y)], x @ y)]
+    if name == "hero":
+        cases += [("LAST", None, hero.LAST), ("THETA", None, hero.THETA), ("WORD", None, hero.WORD)]
+        for m, n in [*np.ndindex(9, 9), *random.uniform(0, 64, (20, 2))]:
+            cases.append(("agreements", [float(m), float(n)], hero.agreements(m, n)))
+            cases.append(("score", [float(8 * m - n)], hero.score(8 * m - n)))
+    if name == "shift":
+        cases += [("LONGEST", None, shift.LONGEST), ("QUERY", None, shift.QUERY), ("KEY", None, shift.KEY), ("KAPPA", None, shift.KAPPA)]
+        for encoder in shift.ENCODERS:
+            for theta, (m, n) in zip(random.uniform(0.05, 1.5, 40), random.uniform(0, 60, (40, 2)), strict=True):
+                x = random.normal(size=2)
+                cases.append((f"ENCODE.{encoder}", [plain(x), m, theta], shift.encode(encoder, x, m, theta)))
+                cases.append(("score", [encoder, m, n, theta], shift.score(encoder, m, n, theta)))
+    return [[path, given, plain(np.asarray(expected))] for path, given, expected in cases]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_numbers_equal_numpys(page, name):
+    assert page().evaluate(RUN, [static.module(name), [[0, ""]], numpy_cases(name)]) == [[]]
+
+
+def mathematics(text):
+    """Index of every character of code in the module's sections headed "mathematics", comments left out."""
+    for section in re.finditer(r"^// ---- mathematics.*?(?=^// ---- )", text, flags=re.DOTALL | re.MULTILINE):
+        for line in re.finditer(r"^(?!//)(.*?)(?=//|$)", section[0], flags=re.MULTILINE):
+            yield from range(section.start() + line.start(1), section.start() + line.end(1))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_edit_of_one_character_in_the_mathematics_is_caught(page, name):
+    text = static.module(name)
+    turned = {"+": "-", "-": "+", "*": "/", "/": "*", **{str(d): str((d + 1) % 10) for d in range(10)}}
+    edits = [[at, turned[text[at]]] for at in mathematics(text) if text[at] in turned]
+    assert len(edits) > 40
+    wrong = page().evaluate(RUN, [text, edits, numpy_cases(name)])
+    survivors = [text[max(0, at - 30) : at] + f"[{text[at]}→{character}]" + text[at + 1 : at + 30]
+                 for (at, character), found in zip(edits, wrong, strict=True) if not found]  # fmt: skip
+    assert survivors == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_module_draws_what_python_draws(page, name):
+    random = np.random.default_rng(1)
+    states = []
+    for _ in range(200):
+        given = {}
+        for name_, (default, *limits) in static.FIGURES[name].STATE.items():
+            if isinstance(default, str):
+                given[name_] = str(random.choice(limits))
+            elif isinstance(default, int):
+                given[name_] = int(random.integers(limits[0], limits[1] + 1))
+            else:
+                given[name_] = float(np.round(random.uniform(*limits), 2))
+        states.append(given)
+    drawn = page().evaluate(
+        "async ([text, states]) => { const { picture } = await import(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })));"
+        " return states.map(picture); }", [static.module(name), states])  # fmt: skip
+    for given, picture in zip(states, drawn, strict=True):
+        assert picture == static.FIGURES[name].picture(**given), given
+
+
+SLOTS = """(figure) => Object.fromEntries([...figure.querySelectorAll("[data-slot]")].map((slot) => [slot.dataset.slot, slot.innerHTML]))"""
+
+
+@pytest.mark.parametrize("name, given", [
+    ("hero", {"m": 22, "n": 10}), ("hero", {"m": 0, "n": 64}), ("shift", {"encoder": "add", "shift": 33}), ("shift", {"m": 20, "theta": 1.5}),
+])  # fmt: skip
+def test_living_figure_shows_the_still_picture_of_its_state(page, name, given):
+    tab = page()
+    set_state(tab, name, **given)
+    live = tab.evaluate(f"({SLOTS})(document.querySelector('[data-figure={name}]'))")
+    still = tab.evaluate(f"(html) => ({SLOTS})(new DOMParser().parseFromString(html, 'text/html'))", static.placeholder(name, **given))
+    assert live == still
+
+
+# ---- it answers ----
+
+
+@pytest.mark.parametrize("via", ["file", "http"])
+def test_hydrates_and_answers_to_mouse_and_keys(page, via):
+    tab = page(via=via)
+    assert tab.locator(".rb-still").count() == 0
+    drag(tab, query(tab), 100)
+    assert state(tab, "hero")["m"] > 22 and state(tab, "hero")["n"] == 10
+    assert settled(tab, "hero").startswith(f"query at {state(tab, 'hero')['m']}, key at 10:")
+    query(tab).press("Home")
+    key(tab).press("End")
+    key(tab).press("ArrowLeft")
+    key(tab).press("PageDown")
+    assert state(tab, "hero") == {"m": 0, "n": 55}
+    key(tab).press("Shift+ArrowRight")
+    assert state(tab, "hero") == {"m": 1, "n": 56}
+    assert settled(tab, "hero").startswith("query at 1, key at 56: offset −55, score ")
+    assert key(tab).get_attribute("aria-valuetext") == "query at 1, key at 56"
+    assert [key(tab).get_attribute(f"aria-value{part}") for part in ("min", "now", "max")] == ["0", "56", "64"]
+
+    drag(tab, shift_dot(tab), 80)
+    assert state(tab, "shift")["shift"] > 10
+    shift_dot(tab).press("Home")
+    shift_dot(tab).press("ArrowRight")
+    tab.get_by_role("radio", name="add").check()
+    slider = tab.get_by_role("slider", name="query at m")
+    slider.focus()
+    slider.press("ArrowRight")
+    assert state(tab, "shift") == {"m": 9, "n": 3, "shift": 1, "theta": 0.35, "encoder": "add"}
+    expected = [f"{shift.score('add', 9 + s, 3 + s, 0.35):.2f}".replace("-", "−") for s in (0, 1)]
+    assert settled(tab, "shift") == f"add (cos mθ, sin mθ): score {expected[0]} at (m, n) = (9, 3), {expected[1]} at (10, 4)"
+
+
+@pytest.mark.parametrize("width", [360, 1100])
+def test_answers_to_touch(page, width):
+    tab = page(viewport={"width": width, "height": 900}, has_touch=True, is_mobile=True)
+    assert tab.evaluate("document.documentElement.scrollWidth") == width
+    swipe(tab, query(tab), 60)
+    assert state(tab, "hero")["m"] > 22
+    before = state(tab, "hero")
+    settled(tab, "hero")
+    swipe(tab, rod(tab), -500)  # further than the text reaches
+    assert state(tab, "hero") == {"m": before["m"] - before["n"], "n": 0}
+    swipe(tab, shift_dot(tab), 60)
+    assert state(tab, "shift")["shift"] > 10
+    for handle in (query(tab), key(tab), rod(tab), shift_dot(tab)):
+        box = handle.bounding_box()
+        assert min(box["width"], box["height"]) >= 44 and 0 <= box["x"] and box["x"] + box["width"] <= width
+
+
+def test_score_stays_put_when_both_move_and_moves_when_one_does(page):
+    tab = page()
+    curve, dials = (tab.locator(f"[data-figure=hero] [data-slot={slot}]") for slot in ("curve", "dials"))
+    start, arrows = curve.inner_html(), dials.inner_html()
+    tab.evaluate("""() => {
+        window.seen = new Set();
+        const slot = document.querySelector("[data-slot=curve]");
+        new MutationObserver(() => seen.add(slot.innerHTML)).observe(slot, { childList: true, subtree: true });
+    }""")
+    for dx in (37, 200, -90):
+        drag(tab, rod(tab), dx, steps=15)
+        settled(tab, "hero")
+    for press in ("Shift+ArrowRight", "Shift+PageDown", "Shift+Home"):
+        query(tab).press(press)
+        settled(tab, "hero")
+    assert state(tab, "hero") == {"m": 12, "n": 0}
+    assert tab.evaluate("[...seen]") == [start]  # in every frame, also between whole positions
+    assert dials.inner_html() != arrows
+    query(tab).press("ArrowRight")
+    assert "offset +13" in settled(tab, "hero")
+    assert curve.inner_html() != start
+
+
+def test_what_happened_is_said_once_and_politely(page):
+    tab = page()
+    tab.clock.install(time=0)
+    tab.clock.pause_at(1000)
+    status = tab.locator("[data-figure=hero] [role=status]")
+    hint = status.inner_text()
+    for _ in range(10):
+        query(tab).press("Shift+ArrowRight")
+    assert status.inner_text() == hint  # nothing yet: the reader has not paused
+    tab.clock.run_for(400)
+    score = f"{hero.score(12):.2f}"
+    assert status.inner_text() == f"Both moved by +10: offset still +12, score still {score}."
+    key(tab).press("ArrowRight")
+    tab.clock.run_for(400)
+    assert status.inner_text() == f"Offset now +11: the score went from {score} to {hero.score(11):.2f}."
+    shift_dot(tab).press("ArrowRight")
+    tab.clock.run_for(400)
+    assert tab.locator("[data-figure=shift] [role=status]").inner_text() == "Shifted by 11: the score stays."
+
+
+def test_follows_a_model_that_python_sets(page):
+    tab = page()
+    set_state(tab, "hero", m=40, n=41)
+    assert settled(tab, "hero").startswith("query at 40, key at 41: offset −1")
+    assert query(tab).get_attribute("aria-valuenow") == "40"
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_glides_unless_motion_is_unwanted(page, motion):
+    tab = page(reduced_motion=motion)
+    tab.clock.install(time=0)
+    tab.clock.pause_at(1000)
+    where = "parseFloat(document.querySelector('[aria-label=\"Position of the query\"]').style.left)"
+    start = tab.evaluate(where)
+    query(tab).press("PageUp")
+    tab.clock.run_for(90)
+    halfway = tab.evaluate(where)
+    tab.clock.run_for(400)
+    end = tab.evaluate(where)
+    assert end - start == pytest.approx(10)  # 8 of 64 tokens, over 80 percent of the width
+    assert halfway == end if motion == "reduce" else start < halfway < end
+
+
+# ---- how it looks, what it costs, when it fails ----
+
+
+@pytest.mark.parametrize("name, preferred, shown", [
+    ("light.html", "dark", "light"), ("dark.html", "light", "dark"), ("auto.html", "light", "light"), ("auto.html", "dark", "dark"),
+])  # fmt: skip
+def test_colours_follow_the_page_then_the_system(page, name, preferred, shown):
+    tab = page(name, color_scheme=preferred)
+    hexes = drawing.PALETTE[shown]
+    colours = tab.evaluate("""() => {
+        const chips = document.querySelectorAll("[data-slot=strip] rect");
+        const card = getComputedStyle(document.querySelector(".rb-live > div"));
+        return [getComputedStyle(chips[0]).fill, getComputedStyle(chips[1]).fill, card.backgroundColor, card.color];
+    }""")
+    assert colours == ["rgb({}, {}, {})".format(*bytes.fromhex(hexes[name][1:])) for name in ("q", "k", "paper", "ink")]
+
+
+@pytest.mark.parametrize("width", [760, 360])
+@pytest.mark.parametrize("kind", ["light", "dark", "still"])
+def test_axe_finds_nothing(page, kind, width):
+    tab = page("dark.html" if kind == "dark" else "light.html", viewport={"width": width, "height": 800})
+    if kind == "still":
+        tab.set_content(PAGE.replace("<script", "<!-- <script").replace("</head>", "--></head>").format(theme="", body=static.placeholder("hero")))
+    found = Axe().run(tab, options={"resultTypes": ["violations"], "preload": False})
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_still_picture_without_scripts(page):
+    tab = page(java_script_enabled=False, viewport={"width": 360, "height": 740})
+    assert tab.get_by_text("A still picture. It moves on").count() == 2
+    assert tab.get_by_role("img", name="Score by offset").is_visible()
+    assert tab.get_by_role("slider").count() == tab.get_by_role("radio").count() == 0  # no dead controls
+
+
+@pytest.mark.parametrize("bundle", ['ropebookFigure("hero", "throw new Error(\'broken\')");', 'ropebookFigure("hero", "syntax error");',
+                                    'ropebookFigure("hero", "export default { render() { throw new Error(\'broken\'); } }");', None])  # fmt: skip
+def test_still_picture_stays_when_the_module_fails(chromium, tmp_path, bundle):  # noqa: F811
+    (tmp_path / "loader.js").write_text(static.loader(), encoding="utf-8")
+    if bundle:
+        (tmp_path / "hero.js").write_text(bundle, encoding="utf-8")
+    (tmp_path / "index.html").write_text(PAGE.format(theme="", body=static.placeholder("hero")), encoding="utf-8")
+    context = chromium.new_context()
+    tab = context.new_page()
+    with tab.expect_console_message(lambda message: message.type == "error" and "figure hero:" in message.text):
+        tab.goto((tmp_path / "index.html").as_uri())
+    assert tab.get_by_role("img", name="Score by offset").is_visible() and tab.locator(".rb-still").is_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("name, moving", [("hero", "m"), ("shift", "shift")])
+def test_a_frame_is_cheap(page, name, moving):
+    times = page().evaluate("""async ([name, moving]) => {
+        const figure = document.querySelector(`[data-figure=${name}]`), root = figure.querySelector(".rb-live");
+        for (let frame = 0; frame < 110; frame++) {
+            figure.model.set(moving, frame % 40);
+            await new Promise(requestAnimationFrame);
+        }
+        return root.frameTimes;
+    }""", [name, moving])  # fmt: skip
+    cost = statistics.median(times)
+    print(f"{name}: {cost:.1f} ms a frame, the median of {len(times)} (target 16)")
+    assert len(times) == 100 and cost <= 50
