@@ -2,7 +2,7 @@
 
   {ropebook-figure}   a directive for .md pages: an interactive figure's static picture, hydrated by its module
   numbers             a chapter's number, from its file name, before its title
-  links               Markdown links find HTML anchors; hrefs to .ipynb and .md inside raw HTML become .html; badge pictures become plain links
+  links               Markdown links find HTML anchors; hrefs to .ipynb and .md inside raw HTML become .html
   figures             loader and modules as classic scripts in _static/figures/, on pages that hold a figure
   palette             ropebook/figures/palette.json as CSS variables --rb-q, --rb-k, ...
   assets              MathJax from sphinx-mathjax-offline; icon fonts, source maps and licences of unused parts dropped
@@ -25,9 +25,6 @@ ANCHOR = re.compile(r'<a\s[^>]*?\bid="([^"]+)"')
 CHAPTER = re.compile(r"book/0*(\d+)_\w+")
 FIGURE = re.compile(r'data-figure="([a-z0-9_-]+)"')
 SOURCE_LINK = re.compile(r'(<a\s[^>]*?href=")([^":?#]+)\.(?:ipynb|md)(?=[#"])')
-BADGE = "colab-badge.svg"
-BADGE_IMAGE = re.compile(rf"<img\s[^>]*{re.escape(BADGE)}[^>]*>")
-BADGE_TEXT = "Open in Colab"
 UNUSED = ["scripts/fontawesome.js*", "vendor/fontawesome", "locales", "images/logo_[!c]*", "sbt-webpack-macros.html",
           "webpack-macros.html", "scripts/*.map", "styles/*.map"]
 
@@ -60,7 +57,7 @@ class RawAnchors(SphinxTransform):
 
 def palette_css():
     """The palette as CSS: one custom property per colour, light by default, dark under data-theme."""
-    palette = json.loads(PALETTE.read_text())
+    palette = json.loads(PALETTE.read_text(encoding="utf-8"))
     light, dark = ("".join(f"--rb-{name}:{colour};" for name, colour in palette[mode].items()) for mode in ("light", "dark"))
     return f":root{{{light}}}html[data-theme=dark]{{{dark}}}"
 
@@ -73,7 +70,7 @@ def number_title(app, doctree):
 
 
 def mend_links(app, doctree, docname):
-    """Point raw-HTML links at the built pages, and show badges as text: their pictures live on another host."""
+    """Point raw-HTML links at the built pages; name links that lead nowhere, and pictures from elsewhere."""
 
     def to_html(match):
         target = os.path.normpath(os.path.join(os.path.dirname(docname), match[2]))
@@ -83,13 +80,11 @@ def mend_links(app, doctree, docname):
 
     for raw in doctree.findall(nodes.raw):
         if raw["format"] == "html":
-            text = SOURCE_LINK.sub(to_html, BADGE_IMAGE.sub(BADGE_TEXT, raw.astext()))
+            text = SOURCE_LINK.sub(to_html, raw.astext())
             raw.children = [nodes.Text(text)]
             raw.rawsource = text
-    for image in list(doctree.findall(nodes.image)):
-        if image["uri"].endswith(BADGE):
-            image.replace_self(nodes.inline("", BADGE_TEXT, classes=["colab-badge"]))
-        elif "://" in image["uri"]:
+    for image in doctree.findall(nodes.image):
+        if "://" in image["uri"]:
             logger.warning("picture from another host: %s", image["uri"], location=docname)
 
 
@@ -113,9 +108,9 @@ def write_figures(out, names):
     from ropebook.figures import static
 
     out.mkdir(exist_ok=True)
-    (out / "loader.js").write_text(static.loader())
+    (out / "loader.js").write_text(static.loader(), encoding="utf-8")
     for name in names:
-        (out / f"{name}.js").write_text(static.bundle(name))
+        (out / f"{name}.js").write_text(static.bundle(name), encoding="utf-8")
 
 
 def copy_mathjax(out):
@@ -132,11 +127,11 @@ def copy_mathjax(out):
 
 def drop_icon_font(stylesheet):
     """Cut Font Awesome (95 kB of rules, 543 kB of fonts) out of the theme's CSS; book.css draws the icons in use."""
-    css = stylesheet.read_text()
+    css = stylesheet.read_text(encoding="utf-8")
     css, cuts = re.subn(r"/\*!\s*\* Font Awesome.*?(?=html\{--pst-)", "", css, flags=re.DOTALL)
     if cuts != 1:
         raise ValueError(f"expected one run of icon rules in {stylesheet.name}, found {cuts}")
-    stylesheet.write_text(css)
+    stylesheet.write_text(css, encoding="utf-8")
 
 
 def finish(app, exception):
