@@ -204,6 +204,13 @@ def test_a_failed_write_keeps_the_old_file(tmp_path):
     assert path.read_bytes() == b"old"
 
 
+@pytest.mark.parametrize("data", [b"", b"another file", b"PK\x03\x04 the start of an archive"])
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, data):
+    (tmp_path / "checkpoint.pt").write_bytes(data)
+    with pytest.raises(ValueError, match="checkpoint.pt is not a checkpoint"):
+        load_checkpoint(tmp_path / "checkpoint.pt")
+
+
 # ---- the command ---------------------------------------------------------------------------------
 
 def entries(folder):

@@ -97,10 +97,10 @@ def main():
     parser.add_argument("--steps", type=int, default=800)
     arguments = parser.parse_args()
     wanted = [(unit, int(seed)) for unit, _, seeds in (text.partition(":") for text in arguments.runs) for seed in seeds.split(",")]
-    began = time.perf_counter()
+    began, made = time.perf_counter(), provenance(sorted({seed for _, seed in wanted}))
     runs = [run(unit, seed, arguments.steps) for unit, seed in wanted]
     record = {
-        **provenance(sorted({seed for _, seed in wanted})), "wall_seconds": round(time.perf_counter() - began, 1),
+        **made, "wall_seconds": round(time.perf_counter() - began, 1),
         "sentence": SENTENCE, "hidden": HIDDEN, "runs": runs,
     }
     data_file("records/text_unit.json").write_text(json.dumps(record, indent=1) + "\n")

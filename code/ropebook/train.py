@@ -58,7 +58,7 @@ class Run:
     """A training run that lives in a folder."""
 
     def __init__(self, folder, model_config, training_config, device, checkpoint_seconds):
-        self.folder, self.device, self.checkpoint_seconds = folder, device, checkpoint_seconds
+        self.folder, self.checkpoint_seconds = folder, checkpoint_seconds
         words = tokenizer()
         train, validation, self.test = (torch.from_numpy(token_stream(split, words)) for split in ("train", "validation", "test"))
         self.mask_id = words.token_to_id("[MASK]")
@@ -115,7 +115,7 @@ def parse(arguments):
     parser = argparse.ArgumentParser(prog="python -m ropebook.train", description="Train a small RoFormer (masked language model) on the State of the Union addresses.")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run; made if missing")
     parser.add_argument("--resume", action="store_true", help="continue the run in DIR from its last checkpoint")
-    parser.add_argument("--device", default="auto", help="auto (the GPU when there is one), cpu, cuda, mps, ... (default: auto)")
+    parser.add_argument("--device", default="auto", help="auto (the GPU when there is one), cpu, cuda, cuda:1, ... (default: auto)")
     parser.add_argument("--checkpoint-seconds", type=float, default=20.0, metavar="S", help="time between checkpoints (default: 20)")
     parser.add_argument("--evaluate-every", type=int, default=200, metavar="N", help="steps between evaluations on held-out text (default: 200)")
     for group, config in (("training", TrainingConfig), ("model", RoFormerConfig)):
@@ -158,7 +158,7 @@ def main(arguments=None):
     parser, arguments = parse(arguments)
     try:
         run_training(arguments)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         parser.error(str(error))
 
 
@@ -175,6 +175,7 @@ def run_training(arguments):
     arguments.out.mkdir(parents=True, exist_ok=True)
     write_atomically(arguments.out / "config.json", to_json(config))
 
+    made = provenance([training.seed])
     run = Run(arguments.out, model, training, device, arguments.checkpoint_seconds)
     if arguments.resume:
         run.restore()
@@ -184,7 +185,7 @@ def run_training(arguments):
 
     export(arguments.out, run.trainer.model)
     scores = run.results()
-    record = {**provenance([training.seed]), "wall_seconds": round(run.seconds, 1), "config": config, "runs": [{"seed": training.seed, **scores}]}
+    record = {**made, "wall_seconds": round(run.seconds, 1), "config": config, "runs": [{"seed": training.seed, **scores}]}
     write_atomically(arguments.out / "record.json", to_json(record))
     for name, score in scores.items():
         print(f"{name}: loss {score['model']['loss']:.3f} nats per blank, first choice right on {score['model']['top1']:.1%} "

@@ -13,6 +13,7 @@ import sys
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import is_zipfile
 
 import torch
 import torch.nn.functional as F
@@ -223,5 +224,10 @@ def save_checkpoint(path, state):
 
 
 def load_checkpoint(path):
-    """Load what `save_checkpoint` saved: tensors and plain values only, on the CPU, no code."""
+    """Load what `save_checkpoint` saved: tensors and plain values only, on the CPU, no code.
+
+    raises   ValueError if the file is something else, naming it
+    """
+    if not is_zipfile(path):
+        raise ValueError(f"{path} is not a checkpoint: PyTorch writes a zip file, this is something else or half of one")
     return torch.load(path, map_location="cpu", weights_only=True)
