@@ -10,7 +10,6 @@ import http.server
 import os
 import shutil
 import threading
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
@@ -22,21 +21,19 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"
 
 
 def find_chromium():
-    """The path of a Chromium or Chrome, or None; CHROMIUM=... names one."""
-    if named := os.environ.get("CHROMIUM"):
-        return named
-    return next(filter(None, map(shutil.which, NAMES)), None)
+    """The path of a Chromium or Chrome. Without one the test is skipped, or fails where REQUIRE_BROWSER is set."""
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if not path:
+        refuse = pytest.fail if os.environ.get("REQUIRE_BROWSER") else pytest.skip
+        refuse("no Chromium or Chrome found: install one, or name it with CHROMIUM=...")
+    return path
 
 
 @pytest.fixture(scope="module")
 def chromium():
-    """A running Chromium. Without one the test is skipped, or fails where REQUIRE_BROWSER is set."""
-    path = find_chromium()
-    if not path:
-        refuse = pytest.fail if os.environ.get("REQUIRE_BROWSER") else pytest.skip
-        refuse("no Chromium or Chrome found: install one, or name it with CHROMIUM=...")
+    """A running Chromium."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
         yield browser
         browser.close()
 

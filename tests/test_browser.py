@@ -3,6 +3,7 @@
 import gzip
 import re
 
+import browser
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import chromium, served, visit  # noqa: F401
@@ -141,3 +142,14 @@ def test_front_door_opens_the_book(visit, homes):
 def test_figure_scripts_are_light(site):
     weights = {path.name: gzipped(path) for path in (site / "_static/figures").glob("*.js")}
     assert weights and sum(weights.values()) <= FIGURES_BUDGET, weights
+
+
+def test_a_missing_browser_is_a_skip_and_in_continuous_tests_a_failure(monkeypatch):
+    monkeypatch.setattr(browser, "NAMES", [])
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    monkeypatch.delenv("REQUIRE_BROWSER", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="CHROMIUM="):
+        browser.find_chromium()
+    monkeypatch.setenv("REQUIRE_BROWSER", "1")
+    with pytest.raises(pytest.fail.Exception, match="CHROMIUM="):
+        browser.find_chromium()

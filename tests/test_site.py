@@ -1,6 +1,7 @@
 """The built site as files: no dead link or anchor, nothing from another host, alt text everywhere, nothing unused."""
 
 import hashlib
+import json
 import re
 from urllib.parse import unquote, urlsplit
 
@@ -122,6 +123,29 @@ def test_site_is_small(site):
     assert sum(path.stat().st_size for path in files) < 12_000_000
     waste = [path.name for path in files if re.search(r"fontawesome|fa-(solid|brands|regular)|thebe|embed-amd|\.map$", path.name)]
     assert waste == []
+
+
+def test_every_icon_is_drawn(site):
+    """The theme names its icons by class, and book.css draws each, in place of a font."""
+    used = {name for page in PAGES for tag in read(site / page).select("[class*='fa-']") for name in tag["class"] if name.startswith("fa-")}
+    drawn = set(re.findall(r"^\.(fa-[a-z-]+) \{ --icon", (site / "_static/book.css").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    assert used - {"fa-solid", "fa-brands", "fa-lg"} <= drawn
+
+
+def luminance(colour):
+    red, green, blue = (int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5))
+    return sum(weight * (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4) for weight, c in ((0.2126, red), (0.7152, green), (0.0722, blue)))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_colour_can_be_read_as_text(scheme):
+    """Contrast of at least 4.5 : 1 with the paper, since labels are written in the colours of what they name."""
+    palette = json.loads((ROOT / "code/ropebook/figures/palette.json").read_text(encoding="utf-8"))[scheme]
+    paper = luminance(palette["paper"])
+    for name, colour in palette.items():
+        if name not in ("paper", "grid"):
+            low, high = sorted([paper, luminance(colour)])
+            assert (high + 0.05) / (low + 0.05) >= 4.5, f"{name} {colour} on {palette['paper']}"
 
 
 def test_vendored_files_are_what_their_list_says():
