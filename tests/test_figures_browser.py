@@ -205,18 +205,16 @@ def test_module_draws_what_python_draws(page, name):
         assert picture == static.FIGURES[name].picture(**given), given
 
 
-SLOTS = """(figure) => Object.fromEntries([...figure.querySelectorAll("[data-slot]")].map((slot) => [slot.dataset.slot, slot.innerHTML]))"""
-
-
 @pytest.mark.parametrize("name, given", [
     ("hero", {"m": 22, "n": 10}), ("hero", {"m": 0, "n": 64}), ("shift", {"encoder": "add", "shift": 33}), ("shift", {"m": 20, "theta": 1.5}),
 ])  # fmt: skip
-def test_living_figure_shows_the_still_picture_of_its_state(page, name, given):
+def test_living_figure_shows_the_picture_of_its_state(page, name, given):
     tab = page()
     set_state(tab, name, **given)
-    live = tab.evaluate(f"({SLOTS})(document.querySelector('[data-figure={name}]'))")
-    still = tab.evaluate(f"(html) => ({SLOTS})(new DOMParser().parseFromString(html, 'text/html'))", static.placeholder(name, **given))
-    assert live == still
+    shown = "(figure) => Object.fromEntries([...figure.querySelectorAll('[data-slot]')].map((slot) => [slot.dataset.slot, slot.innerHTML]))"
+    live = tab.evaluate(f"({shown})(document.querySelector('[data-figure={name}]'))")
+    picture = static.FIGURES[name].picture(**static.state_of(name, given))
+    assert live == tab.evaluate(f"(html) => ({shown})(new DOMParser().parseFromString(html, 'text/html'))", picture)
 
 
 # ---- it answers ----
@@ -265,9 +263,13 @@ def test_answers_to_touch(page, width):
     assert state(tab, "hero") == {"m": before["m"] - before["n"], "n": 0}
     swipe(tab, shift_dot(tab), 60)
     assert state(tab, "shift")["shift"] > 10
-    for handle in (query(tab), key(tab), rod(tab), shift_dot(tab)):
-        box = handle.bounding_box()
-        assert min(box["width"], box["height"]) >= 44 and 0 <= box["x"] and box["x"] + box["width"] <= width
+    for m, n in [(0, 0), (64, 64), (0, 64)]:
+        set_state(tab, "hero", m=m, n=n)
+        set_state(tab, "shift", shift=40 * m // 64)
+        assert tab.evaluate("document.documentElement.scrollWidth") == width
+        for handle in (query(tab), key(tab), rod(tab), shift_dot(tab)):
+            box = handle.bounding_box()
+            assert min(box["width"], box["height"]) >= 44 and 0 <= box["x"] and box["x"] + box["width"] <= width
 
 
 def test_score_stays_put_when_both_move_and_moves_when_one_does(page):
@@ -332,8 +334,7 @@ def test_glides_unless_motion_is_unwanted(page, motion):
     halfway = tab.evaluate(where)
     tab.clock.run_for(400)
     end = tab.evaluate(where)
-    assert end - start == pytest.approx(10)  # 8 of 64 tokens, over 80 percent of the width
-    assert halfway == end if motion == "reduce" else start < halfway < end
+    assert start < halfway == end if motion == "reduce" else start < halfway < end
 
 
 # ---- how it looks, what it costs, when it fails ----
@@ -366,7 +367,10 @@ def test_axe_finds_nothing(page, kind, width):
 def test_still_picture_without_scripts(page):
     tab = page(java_script_enabled=False, viewport={"width": 360, "height": 740})
     assert tab.get_by_text("A still picture. It moves on").count() == 2
-    assert tab.get_by_role("img", name="Score by offset").is_visible()
+    for picture in tab.get_by_role("img").all():
+        picture.scroll_into_view_if_needed()
+        assert picture.is_visible() and picture.evaluate("(image) => image.complete && image.naturalWidth > 0")
+    assert tab.evaluate("document.documentElement.scrollWidth") == 360
     assert tab.get_by_role("slider").count() == tab.get_by_role("radio").count() == 0  # no dead controls
 
 
@@ -381,7 +385,7 @@ def test_still_picture_stays_when_the_module_fails(chromium, tmp_path, bundle): 
     tab = context.new_page()
     with tab.expect_console_message(lambda message: message.type == "error" and "figure hero:" in message.text):
         tab.goto((tmp_path / "index.html").as_uri())
-    assert tab.get_by_role("img", name="Score by offset").is_visible() and tab.locator(".rb-still").is_visible()
+    assert tab.get_by_role("img", name="Score by offset.").is_visible() and tab.locator(".rb-still").is_visible()
     context.close()
 
 

@@ -58,7 +58,7 @@ export function level(x1, x2, y, words) {
 
 export function svg(width, height, title, about, attributes, ...inside) {
   const outer = { width, height, role: "img", "font-family": FONT, "font-size": 13, fill: colour("ink") };
-  const style = { style: "display:block;overflow:visible" };
+  const style = { style: `display:block;width:100%;height:${height}px;overflow:visible` };
   return tag("svg", { ...outer, ...style, ...attributes }, tag("title", {}, escape(title)), tag("desc", {}, escape(about)), ...inside);
 }
 

@@ -64,7 +64,7 @@ def level(x1, x2, y, words):
 def svg(width, height, title, about, attributes, *inside):
     """One panel: a name for the pointer, a sentence that says what it shows, then the drawing."""
     outer = {"width": width, "height": height, "role": "img", "font-family": FONT, "font-size": 13, "fill": colour("ink")}
-    style = {"style": "display:block;overflow:visible"}
+    style = {"style": f"display:block;width:100%;height:{height}px;overflow:visible"}
     return tag("svg", {**outer, **style, **attributes}, tag("title", {}, escape(title)), tag("desc", {}, escape(about)), *inside)
 
 

@@ -20,7 +20,7 @@ export function score(offset) {
 
 // ---- the picture (equal to hero.py) ----
 
-const LEFT = 10, WIDE = 80; // where the rails and the plot lie, percent of the width
+const LEFT = 12, WIDE = 76; // where the rails and the plot lie, percent of the width
 const QUERY_AT = 24, ROD_AT = 72, KEY_AT = 120; // heights in the strip, px
 const LOW = -2.6, HIGH = 4.2; // the score's axis
 const TOP = 26, TALL = 140; // the plot's box, px
@@ -44,14 +44,14 @@ function strip(m, n) {
   const rails = [QUERY_AT, KEY_AT].map((y) => tag("line", { ...ends, y1: y, y2: y }));
   const ticks = range(0, LAST, 16).map((p) => label(percent(rail(p)), KEY_AT + 38, fixed(p, 0), "middle"));
   const rod = { x1: percent(rail(m)), y1: QUERY_AT, x2: percent(rail(n)), y2: KEY_AT, stroke: colour("score"), "stroke-width": 3 };
-  const grip = { x: -60, y: -15, width: 120, height: 30, rx: 15, fill: colour("paper"), stroke: colour("score"), "stroke-width": 2 };
+  const grip = { x: -54, y: -15, width: 108, height: 30, rx: 15, fill: colour("paper"), stroke: colour("score"), "stroke-width": 2 };
   const offset = { "text-anchor": "middle", fill: colour("score"), "font-weight": 600 };
   const about = `The query stands at token ${fixed(m, 0)}, the key at token ${fixed(n, 0)}: their offset is ${signed(m - n, 0)}.`;
   return svg(
     "100%", KEY_AT + 56, "Where the two words stand", about, {},
     ...rails, ...ticks, label("50%", KEY_AT + 53, "position in the text, tokens", "middle"), tag("line", rod),
     chip(m, QUERY_AT, "query", "q"), chip(n, KEY_AT, "key", "k"),
-    at(percent(rail((m + n) / 2)), ROD_AT, tag("rect", grip), text(0, 5, `‹  offset ${signed(m - n, 0)}  ›`, offset)),
+    at(percent(rail((m + n) / 2)), ROD_AT, tag("rect", grip), text(0, 5, `‹ offset ${signed(m - n, 0)} ›`, offset)),
   );
 }
 
@@ -64,7 +64,7 @@ function dial(i, m, n) {
   const about = `Query and key stand ${fixed(Math.abs(between) * 180 / Math.PI, 0)} degrees apart and add ${agree}.`;
   const drawing = svg(
     "160", "160", `Arrows that turn once in ${tokens} tokens`, about,
-    { viewBox: "-80 -80 160 160", style: "width:100%;max-width:160px;height:auto;overflow:visible" },
+    { viewBox: "-84 -84 168 168", style: "width:100%;max-width:160px;height:auto;overflow:visible" },
     tag("circle", { r: 77, fill: "none", stroke: colour("grid"), "stroke-width": 1.5 }),
     tag("line", { x1: 72, y1: 0, x2: 82, y2: 0, stroke: colour("muted"), "stroke-width": 2 }),
     polyline([[0, 0], ...arc], { fill: colour("score"), "fill-opacity": 0.25 }),
@@ -89,11 +89,12 @@ function curve(m, n) {
   const levels = [-2, 0, 2, 4].map((v) => level(LEFT, LEFT + WIDE, height(v), fixed(v, 0)));
   const ticks = range(-LAST, LAST, 32).map((o) => label(percent(offsetRail(o)), TOP + TALL + 14, o ? signed(o, 0) : "0", "middle"));
   const plumb = { x1: x, x2: x, y1: TOP - 6, y2: TOP + TALL, stroke: colour("score"), "stroke-dasharray": "3 4" };
+  const anchor = offset < -48 ? "start" : offset > 48 ? "end" : "middle";
   const about = `Four waves added, highest at offset 0. At offset ${signed(offset, 0)} the score is ${fixed(value, 2)}.`;
   return svg(
     "100%", TOP + TALL + 32, "Score by offset", about, {},
     ...levels, ...ticks, label("50%", TOP + TALL + 29, "offset, tokens", "middle"), tag("line", plumb),
-    text(x, TOP - 11, `score ${fixed(value, 2)}`, { "text-anchor": "middle", "font-weight": 600, "font-size": 14 }),
+    text(x, TOP - 11, `score ${fixed(value, 2)}`, { "text-anchor": anchor, "font-weight": 600, "font-size": 14 }),
     plot(percent(LEFT), TOP, percent(WIDE), TALL, -LAST, LAST, LOW, HIGH, WAVE),
     at(x, height(value), tag("circle", { r: 7.5, fill: colour("score"), stroke: colour("paper"), "stroke-width": 2 })),
   );
@@ -188,7 +189,7 @@ function render({ model, el }) {
   });
   const ground = slot("strip").parentElement;
   const placeQuery = handle(ground, { label: "Position of the query", width: 72, height: 46, ...steer(["m"]) });
-  const placeRod = handle(ground, { label: "Move both words together", width: 124, height: 44, ...steer(["m", "n"]) });
+  const placeRod = handle(ground, { label: "Move both words together", width: 112, height: 44, ...steer(["m", "n"]) });
   const placeKey = handle(ground, { label: "Position of the key", width: 72, height: 46, ...steer(["n"]) });
   const unwatch = watch(model, ["m", "n"], () => {
     say();

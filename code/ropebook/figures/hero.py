@@ -20,7 +20,7 @@ LABEL = "Two words as turning arrows, and the score between them by their offset
 THETA = frequencies(8, base=100.0)  # radians per token: one turn in 6, 20, 63 and 199 tokens
 WORD = np.array([1.0, 0.0] * 4)  # (8,)
 
-LEFT, WIDE = 10, 80  # where the rails and the plot lie, percent of the width
+LEFT, WIDE = 12, 76  # where the rails and the plot lie, percent of the width
 QUERY_AT, ROD_AT, KEY_AT = 24, 72, 120  # heights in the strip, px
 LOW, HIGH = -2.6, 4.2  # the score's axis
 TOP, TALL = 26, 140  # the plot's box, px
@@ -73,14 +73,14 @@ def _strip(m, n):
     rails = [tag("line", {**ends, "y1": y, "y2": y}) for y in (QUERY_AT, KEY_AT)]
     ticks = [label(percent(_rail(p)), KEY_AT + 38, fixed(p, 0), "middle") for p in range(0, LAST + 1, 16)]
     rod = {"x1": percent(_rail(m)), "y1": QUERY_AT, "x2": percent(_rail(n)), "y2": KEY_AT, "stroke": colour("score"), "stroke-width": 3}
-    grip = {"x": -60, "y": -15, "width": 120, "height": 30, "rx": 15, "fill": colour("paper"), "stroke": colour("score"), "stroke-width": 2}
+    grip = {"x": -54, "y": -15, "width": 108, "height": 30, "rx": 15, "fill": colour("paper"), "stroke": colour("score"), "stroke-width": 2}
     offset = {"text-anchor": "middle", "fill": colour("score"), "font-weight": 600}
     about = f"The query stands at token {fixed(m, 0)}, the key at token {fixed(n, 0)}: their offset is {signed(m - n, 0)}."
     return svg(
         "100%", KEY_AT + 56, "Where the two words stand", about, {},
         *rails, *ticks, label("50%", KEY_AT + 53, "position in the text, tokens", "middle"), tag("line", rod),
         _chip(m, QUERY_AT, "query", "q"), _chip(n, KEY_AT, "key", "k"),
-        at(percent(_rail((m + n) / 2)), ROD_AT, tag("rect", grip), text(0, 5, f"‹  offset {signed(m - n, 0)}  ›", offset)),
+        at(percent(_rail((m + n) / 2)), ROD_AT, tag("rect", grip), text(0, 5, f"‹ offset {signed(m - n, 0)} ›", offset)),
     )  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def _dial(i, m, n):
     about = f"Query and key stand {fixed(abs(math.degrees(between)), 0)} degrees apart and add {agree}."
     drawing = svg(
         "160", "160", f"Arrows that turn once in {tokens} tokens", about,
-        {"viewBox": "-80 -80 160 160", "style": "width:100%;max-width:160px;height:auto;overflow:visible"},
+        {"viewBox": "-84 -84 168 168", "style": "width:100%;max-width:160px;height:auto;overflow:visible"},
         tag("circle", {"r": 77, "fill": "none", "stroke": colour("grid"), "stroke-width": 1.5}),
         tag("line", {"x1": 72, "y1": 0, "x2": 82, "y2": 0, "stroke": colour("muted"), "stroke-width": 2}),
         polyline([(0, 0), *arc], {"fill": colour("score"), "fill-opacity": 0.25}),
@@ -120,11 +120,12 @@ def _curve(m, n):
     levels = [level(LEFT, LEFT + WIDE, _height(v), fixed(v, 0)) for v in (-2, 0, 2, 4)]
     ticks = [label(percent(_offset_rail(o)), TOP + TALL + 14, signed(o, 0) if o else "0", "middle") for o in range(-LAST, LAST + 1, 32)]
     plumb = {"x1": x, "x2": x, "y1": TOP - 6, "y2": TOP + TALL, "stroke": colour("score"), "stroke-dasharray": "3 4"}
+    anchor = "start" if offset < -48 else "end" if offset > 48 else "middle"
     about = f"Four waves added, highest at offset 0. At offset {signed(offset, 0)} the score is {fixed(value, 2)}."
     return svg(
         "100%", TOP + TALL + 32, "Score by offset", about, {},
         *levels, *ticks, label("50%", TOP + TALL + 29, "offset, tokens", "middle"), tag("line", plumb),
-        text(x, TOP - 11, f"score {fixed(value, 2)}", {"text-anchor": "middle", "font-weight": 600, "font-size": 14}),
+        text(x, TOP - 11, f"score {fixed(value, 2)}", {"text-anchor": anchor, "font-weight": 600, "font-size": 14}),
         plot(percent(LEFT), TOP, percent(WIDE), TALL, -LAST, LAST, LOW, HIGH, polyline(zip(offsets, -scores(offsets)), wave)),
         at(x, _height(value), tag("circle", {"r": 7.5, "fill": colour("score"), "stroke": colour("paper"), "stroke-width": 2})),
     )  # fmt: skip

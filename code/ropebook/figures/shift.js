@@ -26,7 +26,7 @@ const COLOURS = { add: "sinusoidal", scale: "learned", rotate: "rope" };
 const DASHES = { add: "7 4", scale: "2 4", rotate: "none" };
 const MEANING = { add: "add (cos mθ, sin mθ)", scale: "scale by 0.96ᵐ", rotate: "rotate by mθ" };
 
-const REACH = 2.4; // half the plane's side
+const REACH = 2.6; // half the plane's side
 const LEFT = 10, WIDE = 84; // where the plot lies, percent of the width
 const LOW = -1.5, HIGH = 4.8; // the score's axis
 const TOP = 48, TALL = 180; // the plot's box, px
@@ -47,12 +47,13 @@ function plane({ m, n, shift, theta, encoder }) {
   const origin = [0, 0], encode = ENCODE[encoder];
   const q = encode(QUERY, m + shift, theta), k = encode(KEY, n + shift, theta);
   const q0 = encode(QUERY, m, theta), k0 = encode(KEY, n, theta);
-  const parts = encoder === "add" ? [[QUERY, q], [KEY, k]].map(([x, tip]) => vector(x, tip, "muted", 1.5, {})) : [];
+  const sums = encoder === "add" ? [[origin, QUERY], [QUERY, q], [origin, KEY], [KEY, k]] : [];
+  const parts = sums.map(([tail, tip]) => vector(tail, tip, "muted", 1.5, {}));
   const grid = { stroke: colour("grid"), "stroke-width": 1.5 };
   const about = `Encoder ${encoder}: the query at position ${m + shift} is (${fixed(q[0], 2)}, ${fixed(q[1], 2)}), ` +
     `the key at ${n + shift} is (${fixed(k[0], 2)}, ${fixed(k[1], 2)}).`;
   return svg(
-    260, 260, "The plane of query and key", about, { viewBox: "-130 -130 260 260" },
+    260, 260, "The plane of query and key", about, { viewBox: "-130 -130 260 260", style: "display:block" },
     tag("circle", { r: unit, fill: "none", ...grid }),
     tag("line", { x1: -130, x2: 130, y1: 0, y2: 0, ...grid }), tag("line", { x1: 0, x2: 0, y1: -130, y2: 130, ...grid }),
     label(unit + 4, 14, "1", "start"),

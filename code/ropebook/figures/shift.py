@@ -21,7 +21,7 @@ COLOURS = {"add": "sinusoidal", "scale": "learned", "rotate": "rope"}
 DASHES = {"add": "7 4", "scale": "2 4", "rotate": "none"}
 MEANING = {"add": "add (cos mθ, sin mθ)", "scale": "scale by 0.96ᵐ", "rotate": "rotate by mθ"}
 
-REACH = 2.4  # half the plane's side
+REACH = 2.6  # half the plane's side
 LEFT, WIDE = 10, 84  # where the plot lies, percent of the width
 LOW, HIGH = -1.5, 4.8  # the score's axis
 TOP, TALL = 48, 180  # the plot's box, px
@@ -65,14 +65,15 @@ def _plane(m, n, shift, theta, encoder):
     origin = np.zeros(2)
     q, k = encode(encoder, QUERY, m + shift, theta), encode(encoder, KEY, n + shift, theta)
     q0, k0 = encode(encoder, QUERY, m, theta), encode(encoder, KEY, n, theta)
-    parts = [vector(x, tip, "muted", 1.5, {}) for x, tip in ((QUERY, q), (KEY, k))] if encoder == "add" else []
+    sums = [(origin, QUERY), (QUERY, q), (origin, KEY), (KEY, k)] if encoder == "add" else []
+    parts = [vector(tail, tip, "muted", 1.5, {}) for tail, tip in sums]
     grid = {"stroke": colour("grid"), "stroke-width": 1.5}
     about = (
         f"Encoder {encoder}: the query at position {m + shift} is ({fixed(q[0], 2)}, {fixed(q[1], 2)}), "
         f"the key at {n + shift} is ({fixed(k[0], 2)}, {fixed(k[1], 2)})."
     )
     return svg(
-        260, 260, "The plane of query and key", about, {"viewBox": "-130 -130 260 260"},
+        260, 260, "The plane of query and key", about, {"viewBox": "-130 -130 260 260", "style": "display:block"},
         tag("circle", {"r": unit, "fill": "none", **grid}),
         tag("line", {"x1": -130, "x2": 130, "y1": 0, "y2": 0, **grid}), tag("line", {"x1": 0, "x2": 0, "y1": -130, "y2": 130, **grid}),
         label(unit + 4, 14, "1", "start"),

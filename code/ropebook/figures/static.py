@@ -1,16 +1,21 @@
 """The still side of the figures, for NumPy alone: module texts, the site's scripts, and the placeholder in a page.
 
+A saved notebook is read in many places, and most of them clean it first: GitHub and an untrusted JupyterLab strip <svg>, scripts and
+`var(...)` but keep <img>. So the still picture is plain HTML around pictures that carry their SVG as data, in the palette's light colours.
+
     module(name)              the figure's ES module in one text, as anywidget and the site's loader take it
     loader(), bundle(name)    classic scripts for the site: a page names loader.js, and NAME.js lie beside it
     placeholder(name, m=3)    the HTML that a notebook saves: a still picture that the loader brings to life
 """
 
+import base64
 import json
+import re
 from html import escape
 from pathlib import Path
 
 from ropebook.figures import hero, shift
-from ropebook.figures.drawing import PALETTE, colour
+from ropebook.figures.drawing import PALETTE
 
 FIGURES = {"hero": hero, "shift": shift}
 HERE = Path(__file__).parent
@@ -69,6 +74,34 @@ def _checked(name, key, value):
     return kind(value)
 
 
+def still(markup):
+    """The markup of a living picture as plain HTML: colours fixed, every outer <svg> an <img> with its title and description as alt text."""
+    markup = re.sub(r"var\(--rb-\w+,(#\w+)\)", r"\1", markup)
+    parts, depth, start = [], 0, 0
+    for found in re.finditer(r"<svg |</svg>", markup):
+        opens = found[0] == "<svg "
+        if opens and depth == 0:
+            parts.append(markup[start : found.start()])
+            start = found.start()
+        depth += 1 if opens else -1
+        if depth == 0:
+            parts.append(_image(markup[start : found.end()]))
+            start = found.end()
+    return "".join([*parts, markup[start:]])
+
+
+def _image(svg):
+    head, body = svg.split(">", 1)
+    attributes = dict(re.findall(r' ([\w-]+)="(.*?)"', head))
+    title, about = re.match(r"<title>(.*?)</title><desc>(.*?)</desc>", body).groups()
+    head = head.replace(attributes["style"], f"background:{PALETTE['light']['paper']}").replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"')
+    data = base64.b64encode(f"{head}>{body}".encode()).decode()
+    return (
+        f'<img width="{attributes["width"]}" height="{attributes["height"]}" style="{attributes["style"]}"'
+        f' alt="{title}. {about}" src="data:image/svg+xml;base64,{data}">'
+    )
+
+
 def placeholder(name, **state):
     """A `<div class="ropebook-figure">` with the still picture of that state; the same text on every machine.
 
@@ -78,6 +111,6 @@ def placeholder(name, **state):
     figure = FIGURES[name]
     return (
         f'<div class="ropebook-figure" data-figure="{name}" data-state="{escape(json.dumps(state))}"'
-        f' role="group" aria-label="{escape(figure.LABEL)}">{figure.picture(**state)}'
-        f'<p class="rb-still" style="font-size:85%;color:{colour("muted")}">{STILL}</p></div>'
+        f' role="group" aria-label="{escape(figure.LABEL)}">{still(figure.picture(**state))}'
+        f'<p class="rb-still" style="font-size:85%">{STILL}</p></div>'
     )
