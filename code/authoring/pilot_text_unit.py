@@ -23,7 +23,7 @@ from ropebook.train import EVALUATION_WINDOWS
 from ropebook.training import Trainer, TrainingConfig, evaluate, held_out_blanks, unigram_guess
 
 SENTENCE = "The Congress of the United States must act now, so that our people can live in peace and our children can hope for a better life."
-HIDDEN = ("Congress", "must", "our", "peace", "for", "life")
+HIDDEN = ("Congress", "must", "our", "peace", "our", "for", "life")
 
 
 def characters(texts):
