@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import readme_picture
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "book").glob("[0-9]*.ipynb"))
@@ -49,3 +50,7 @@ def test_readme_is_short_and_its_paths_exist():
         assert (ROOT / (target[0] or target[1])).exists(), f"README.md links to {target[0] or target[1]}, which is not there"
     for command in re.findall(r"\bmake (\w+)", readme) + re.findall(r"`(serve|notebooks|colab|address|clean)`", readme):
         assert re.search(rf"^{command}:", text("Makefile"), flags=re.MULTILINE), f"README.md names make {command}, which the Makefile has not"
+
+
+def test_readme_picture_is_drawn_from_the_figure():
+    assert text("book/_static/hero.svg") == readme_picture.picture()

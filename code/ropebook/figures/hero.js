@@ -105,7 +105,7 @@ const numbers = (m, n) => `query at ${fixed(m, 0)}, key at ${fixed(n, 0)}: offse
 
 export function picture({ m, n }) {
   return card(
-    "Move both words, and the score stays put",
+    "Move one word. Then move both.",
     ["A word is four arrows. At position 0 all point right; each token further on turns them, some fast, some slowly. " +
       "The score between a ", word("q", "query"), " and a ", word("k", "key"), " adds up how well their arrows agree."],
     track("strip", strip(m, n)),

@@ -134,7 +134,7 @@ def _curve(m, n):
 def picture(m, n):
     """The figure's markup at positions m and n: a heading, three rows of panels, a sentence of numbers."""
     return card(
-        "Move both words, and the score stays put",
+        "Move one word. Then move both.",
         ["A word is four arrows. At position 0 all point right; each token further on turns them, some fast, some slowly. "
          "The score between a ", word("q", "query"), " and a ", word("k", "key"), " adds up how well their arrows agree."],
         track("strip", _strip(m, n)),
