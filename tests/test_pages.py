@@ -48,7 +48,7 @@ def test_readme_is_short_and_its_paths_exist():
     assert readme.count("\n") <= 100
     for target in re.findall(r"\]\(([^)#:]+)\)|src=\"([^\":]+)\"", readme):
         assert (ROOT / (target[0] or target[1])).exists(), f"README.md links to {target[0] or target[1]}, which is not there"
-    for command in re.findall(r"\bmake (\w+)", readme) + re.findall(r"`(serve|notebooks|colab|address|clean)`", readme):
+    for command in re.findall(r"(?:^|`)make (\w+)", readme, flags=re.MULTILINE) + re.findall(r"`(serve|notebooks|colab|address|clean)`", readme):
         assert re.search(rf"^{command}:", text("Makefile"), flags=re.MULTILINE), f"README.md names make {command}, which the Makefile has not"
 
 

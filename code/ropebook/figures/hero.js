@@ -110,7 +110,7 @@ export function picture({ m, n }) {
       "The score between a ", word("q", "query"), " and a ", word("k", "key"), " adds up how well their arrows agree."],
     track("strip", strip(m, n)),
     tag("div", { "data-slot": "dials", style: "display:flex;justify-content:center;gap:8px" }, dials(m, n)),
-    caption("They add up to the ", word("score", "score"), ", which knows the offset, query − key, and nothing else:"),
+    caption("They add up to the ", word("score", "score"), ". The curve shows it for every offset, query − key:"),
     track("curve", curve(m, n)),
     readout(numbers(m, n)),
   );

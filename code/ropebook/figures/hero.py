@@ -139,7 +139,7 @@ def picture(m, n):
          "The score between a ", word("q", "query"), " and a ", word("k", "key"), " adds up how well their arrows agree."],
         track("strip", _strip(m, n)),
         tag("div", {"data-slot": "dials", "style": "display:flex;justify-content:center;gap:8px"}, *(_dial(i, m, n) for i in range(len(THETA)))),
-        caption("They add up to the ", word("score", "score"), ", which knows the offset, query − key, and nothing else:"),
+        caption("They add up to the ", word("score", "score"), ". The curve shows it for every offset, query − key:"),
         track("curve", _curve(m, n)),
         readout(f"query at {fixed(m, 0)}, key at {fixed(n, 0)}: offset {signed(m - n, 0)}, score {fixed(score(m - n), 2)}"),
     )  # fmt: skip
