@@ -102,7 +102,7 @@ def test_page_reads_without_javascript(visit, homes, page, size):
     assert seen.tab.locator("nav.bd-docs-nav a >> visible=true").count() >= len(PAGES) - 2
     assert seen.tab.locator("button >> visible=true").count() == 0, f"{page} shows a button that does nothing"
     for still in seen.tab.locator(".ropebook-figure").all():
-        assert still.locator("svg").first.is_visible(), f"{page}: figure {still.get_attribute('data-figure')} shows nothing without JavaScript"
+        assert still.locator("img, svg").first.is_visible(), f"{page}: figure {still.get_attribute('data-figure')} shows nothing without JavaScript"
     assert not seen.noise, f"{page} without JavaScript:\n" + "\n".join(seen.noise)
 
 
