@@ -110,6 +110,7 @@ MUTANTS = [
     ("14.5", copy("model", "generator", "done"), "running averages"),
     ("14.5", copy("model", "optimiser", "done"), "other windows and other blanks"),
     ("14.5", copy("model", "optimiser", "generator"), "that of another step"),
+    ("14.5", lambda old, new: old.state(), "as fresh as before"),
     ("14.5", take_over, "object of `old` itself"),
     ("14.5", zero_the_averages, "differ from those of an unbroken run"),
     ("14.5", train_on, "changed `old`"),
