@@ -19,7 +19,7 @@ from ropebook.text import data_file
 from ropebook.train import load_model, main, read_log
 from ropebook.training import (
     Trainer, TrainingConfig, evaluate, held_out_blanks, learning_rate, load_checkpoint, mask_tokens, pick_device,
-    sample_windows, save_checkpoint, unigram_guess, write_atomically,
+    progress_bar, sample_windows, save_checkpoint, unigram_guess, write_atomically,
 )
 
 torch.set_num_threads(1)  # small models: threads would only wait for each other
@@ -153,6 +153,13 @@ def test_a_restored_run_continues_to_the_same_weights(stream, tmp_path):
     for _ in range(12):
         second.step()
     assert second.done == 20 and torch.equal(weights(second), weights(unbroken))
+
+
+def test_the_bar_ends_without_times_and_stays_off_stderr(capsys):
+    with progress_bar(3, done=1) as bar:
+        bar.update(2)
+    out, err = capsys.readouterr()
+    assert err == "" and out.split("\r")[-1].rstrip() == f"100% |{'█' * 30}| 3/3 steps"
 
 
 @pytest.mark.parametrize("bad, says", [
