@@ -322,6 +322,12 @@ def test_follows_a_model_that_python_sets(page):
     assert query(tab).get_attribute("aria-valuenow") == "40"
 
 
+def test_jupyterlab_leaves_the_keys_to_the_figures(page):
+    tab = page()
+    loose = tab.locator(":is(.rb-live input, .rb-live [tabindex]):not([data-lm-suppress-shortcuts])")
+    assert tab.locator(".rb-live input, .rb-live [tabindex]").count() == 11 and loose.count() == 0
+
+
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
 def test_glides_unless_motion_is_unwanted(page, motion):
     tab = page(reduced_motion=motion)

@@ -87,7 +87,7 @@ export const range = (from, to, step) => Array.from({ length: Math.floor((to - f
 
 export function card(heading, lead, ...inside) {
   const frame = `box-sizing:border-box;padding:14px 16px;border:1px solid ${colour("grid")};border-radius:12px;` +
-    `background:${colour("paper")};color:${colour("ink")};font-family:${FONT};line-height:1.45`;
+    `background:${colour("paper")};color:${colour("ink")};font-family:${FONT};font-size:15px;line-height:1.45`;
   const title = tag("div", { style: "font-size:125%;font-weight:600" }, escape(heading));
   return tag("div", { style: frame }, title, tag("p", { style: "margin:4px 0 16px" }, ...lead), ...inside);
 }
@@ -164,6 +164,9 @@ export function speaker(status, words) {
   };
 }
 
+// On every element that takes the focus: it keeps JupyterLab from using the arrow keys as its own shortcuts.
+export const OWN_KEYS = "data-lm-suppress-shortcuts";
+
 // A handle over the picture: role=slider, dragged by mouse or touch, stepped by keys.
 // move(start, fraction) gets what grab() gave and how far the pointer went, in widths of the parent;
 // step(by, shift) gets whole steps, where Home and End are -Infinity and Infinity.
@@ -172,6 +175,7 @@ export function handle(parent, { label, width, height, grab, move, drop, step, p
   node.className = "rb-handle";
   node.tabIndex = 0;
   node.setAttribute("role", "slider");
+  node.setAttribute(OWN_KEYS, "true");
   node.setAttribute("aria-label", label);
   node.style.width = `${width}px`;
   node.style.height = `${height}px`;

@@ -99,7 +99,7 @@ def card(heading, lead, *inside):
     """The whole figure: a frame, a heading, a lead (a list of text and words), then what moves."""
     frame = (
         f"box-sizing:border-box;padding:14px 16px;border:1px solid {colour('grid')};border-radius:12px;"
-        f"background:{colour('paper')};color:{colour('ink')};font-family:{FONT};line-height:1.45"
+        f"background:{colour('paper')};color:{colour('ink')};font-family:{FONT};font-size:15px;line-height:1.45"
     )
     title = tag("div", {"style": "font-size:125%;font-weight:600"}, escape(heading))
     return tag("div", {"style": frame}, title, tag("p", {"style": "margin:4px 0 16px"}, *lead), *inside)

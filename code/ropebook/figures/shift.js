@@ -1,6 +1,6 @@
 import {
-  arrow, at, card, clamp, colour, dot, fixed, handle, label, level, painter, percent, plot, polyline, range, readout, rotate, signed, speaker,
-  stage, svg, tag, text, track, watch, word, write,
+  OWN_KEYS, arrow, at, card, clamp, colour, dot, fixed, handle, label, level, painter, percent, plot, polyline, range, readout, rotate, signed,
+  speaker, stage, svg, tag, text, track, watch, word, write,
 } from "./common.js";
 
 // ---- mathematics (equal to shift.py) ----
@@ -37,7 +37,8 @@ function plane({ m, n, shift, theta, encoder }) {
     arrow(unit * tail[0], -unit * tail[1], unit * tip[0], -unit * tip[1], name, width, attributes);
   function named(x, name) {
     const reach = unit * (1 + 0.22 / Math.hypot(...x));
-    return text(reach * x[0], 5 - reach * x[1], name, { "text-anchor": "middle", fill: colour(name), "font-weight": 600, "font-size": 15 });
+    const bold = { "text-anchor": "middle", fill: colour(name), "font-weight": 600, "font-size": 15 };
+    return text(reach * x[0], 5 - reach * x[1], name, bold);
   }
   function wedge(q, k, attributes) {
     const start = Math.atan2(k[1], k[0]), turn = Math.atan2(k[0] * q[1] - k[1] * q[0], dot(k, q));
@@ -100,7 +101,8 @@ function scores(state) {
 
 function numbers(state) {
   const { m, n, shift, encoder } = state;
-  return `${MEANING[encoder]}: score ${fixed(before(state), 2)} at (m, n) = (${m}, ${n}), ${fixed(after(state), 2)} at (${m + shift}, ${n + shift})`;
+  const start = `${MEANING[encoder]}: score ${fixed(before(state), 2)} at (m, n) = (${m}, ${n})`;
+  return shift ? `${start}, ${fixed(after(state), 2)} at (${m + shift}, ${n + shift})` : start;
 }
 
 export function picture(state) {
@@ -118,7 +120,12 @@ export function picture(state) {
 // ---- the living figure ----
 
 const HINT = "Choose an encoder, then drag the dot.";
-const SLIDERS = [["m", "query at m", 0, 20, 1, 0], ["n", "key at n", 0, 20, 1, 0], ["shift", "shift s", 0, LONGEST, 1, 0], ["theta", "θ, rad/token", 0.05, 1.5, 0.05, 2]];
+const SLIDERS = [ // trait, label, lowest, highest, step, decimals
+  ["m", "query at m", 0, 20, 1, 0],
+  ["n", "key at n", 0, 20, 1, 0],
+  ["shift", "shift s", 0, LONGEST, 1, 0],
+  ["theta", "θ, rad/token", 0.05, 1.5, 0.05, 2],
+];
 const KEYS = [...SLIDERS.map(([key]) => key), "encoder"];
 let groups = 0; // the radio buttons of one figure share a name
 
@@ -126,10 +133,11 @@ let groups = 0; // the radio buttons of one figure share a name
 function controls(root, slot, model) {
   const group = `rb-encoder-${groups++}`;
   const radios = ENCODERS.map((name) =>
-    `<label style="color:var(--rb-${COLOURS[name]})"><input type="radio" name="${group}" value="${name}">${MEANING[name]}</label>`);
+    `<label style="color:var(--rb-${COLOURS[name]})"><input ${OWN_KEYS}="true" type="radio" name="${group}" value="${name}">${MEANING[name]}</label>`);
   const sliders = SLIDERS.map(([key, words, min, max, step]) =>
-    `<label>${words}<input type="range" name="${key}" min="${min}" max="${max}" step="${step}"><output></output></label>`);
-  slot("plane").parentElement.insertAdjacentHTML("beforebegin", `<div class="rb-row" role="radiogroup" aria-label="Encoder">${radios.join("")}</div>`);
+    `<label>${words}<input ${OWN_KEYS}="true" type="range" name="${key}" min="${min}" max="${max}" step="${step}"><output></output></label>`);
+  const choice = `<div class="rb-row" role="radiogroup" aria-label="Encoder">${radios.join("")}</div>`;
+  slot("plane").parentElement.insertAdjacentHTML("beforebegin", choice);
   slot("readout").insertAdjacentHTML("afterend", `<div class="rb-sliders">${sliders.join("")}</div>`);
   root.addEventListener("input", ({ target }) => {
     write(model, target.type === "radio" ? { encoder: target.value } : { [target.name]: Number(target.value) });
@@ -150,7 +158,9 @@ function render({ model, el }) {
   const show = controls(root, slot, model);
   const say = speaker(status, () => {
     const state = wanted(), change = after(state) - before(state);
-    return Math.abs(change) < 1e-9 ? `Shifted by ${state.shift}: the score stays.` : `Shifted by ${state.shift}: the score changes by ${signed(change, 2)}.`;
+    if (state.shift === 0) return null;
+    const verdict = Math.abs(change) < 1e-9 ? "stays" : `changes by ${signed(change, 2)}`;
+    return `Shifted by ${state.shift}: the score ${verdict}.`;
   });
 
   const request = painter(root, () => {
@@ -159,7 +169,8 @@ function render({ model, el }) {
     slot("scores").innerHTML = scores(state);
     slot("readout").textContent = numbers(state);
     show(state);
-    place(percent(rail(state.shift)), height(value), { now: state.shift, min: 0, max: LONGEST, words: `shift ${state.shift}, score ${fixed(value, 2)}` });
+    const words = `shift ${state.shift}, score ${fixed(value, 2)}`;
+    place(percent(rail(state.shift)), height(value), { now: state.shift, min: 0, max: LONGEST, words });
     return false;
   });
   const shiftTo = (shift) => write(model, { shift: clamp(Math.round(shift), 0, LONGEST) });

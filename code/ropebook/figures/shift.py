@@ -54,7 +54,8 @@ def _plane(m, n, shift, theta, encoder):
 
     def named(x, name):
         reach = unit * (1 + 0.22 / np.hypot(*x))
-        return text(reach * x[0], 5 - reach * x[1], name, {"text-anchor": "middle", "fill": colour(name), "font-weight": 600, "font-size": 15})
+        bold = {"text-anchor": "middle", "fill": colour(name), "font-weight": 600, "font-size": 15}
+        return text(reach * x[0], 5 - reach * x[1], name, bold)
 
     def wedge(q, k, attributes):
         start = np.arctan2(k[1], k[0])
@@ -123,7 +124,9 @@ def _scores(m, n, shift, theta, encoder):
 
 def picture(m, n, shift, theta, encoder):
     """The figure's markup in that state: a heading, plane and plot side by side, a sentence of numbers."""
-    value, before = score(encoder, m + shift, n + shift, theta), score(encoder, m, n, theta)
+    words = f"{MEANING[encoder]}: score {fixed(score(encoder, m, n, theta), 2)} at (m, n) = ({m}, {n})"
+    if shift:
+        words += f", {fixed(score(encoder, m + shift, n + shift, theta), 2)} at ({m + shift}, {n + shift})"
     row = {"style": "display:flex;flex-wrap:wrap;justify-content:center;align-items:center;gap:12px"}
     plane = tag("div", {"data-slot": "plane", "style": "flex:0 0 260px"}, _plane(m, n, shift, theta, encoder))
     return card(
@@ -131,5 +134,5 @@ def picture(m, n, shift, theta, encoder):
         ["A ", word("q", "query"), " at position m and a ", word("k", "key"), " at n are encoded (faint), then again after both positions "
          "have moved by s (bold). Which score stays?"],
         tag("div", row, plane, tag("div", {"style": "flex:1 1 270px;min-width:0"}, track("scores", _scores(m, n, shift, theta, encoder)))),
-        readout(f"{MEANING[encoder]}: score {fixed(before, 2)} at (m, n) = ({m}, {n}), {fixed(value, 2)} at ({m + shift}, {n + shift})"),
+        readout(words),
     )  # fmt: skip

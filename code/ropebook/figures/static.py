@@ -75,7 +75,7 @@ def _checked(name, key, value):
 
 
 def still(markup):
-    """The markup of a living picture as plain HTML: colours fixed, every outer <svg> an <img> with its title and description as alt text."""
+    """The markup of a living picture as plain HTML: fixed colours, and for every outer <svg> an <img> whose alt text is its title and description."""
     markup = re.sub(r"var\(--rb-\w+,(#\w+)\)", r"\1", markup)
     parts, depth, start = [], 0, 0
     for found in re.finditer(r"<svg |</svg>", markup):
@@ -94,8 +94,9 @@ def _image(svg):
     head, body = svg.split(">", 1)
     attributes = dict(re.findall(r' ([\w-]+)="(.*?)"', head))
     title, about = re.match(r"<title>(.*?)</title><desc>(.*?)</desc>", body).groups()
-    head = head.replace(attributes["style"], f"background:{PALETTE['light']['paper']}").replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"')
-    data = base64.b64encode(f"{head}>{body}".encode()).decode()
+    head = head.replace(attributes["style"], f"background:{PALETTE['light']['paper']}")
+    alone = f'<svg xmlns="http://www.w3.org/2000/svg"{head.removeprefix("<svg")}>{body}'
+    data = base64.b64encode(alone.encode()).decode()
     return (
         f'<img width="{attributes["width"]}" height="{attributes["height"]}" style="{attributes["style"]}"'
         f' alt="{title}. {about}" src="data:image/svg+xml;base64,{data}">'
