@@ -205,6 +205,16 @@ def test_module_draws_what_python_draws(page, name):
         assert picture == static.FIGURES[name].picture(**given), given
 
 
+def test_module_writes_svg_as_python_does(page):
+    calls = [("text", [0, 0, "<&>\"'", {"fill": "<&>\"'"}]), ("arrow", [1, 1, 1, 1, "q", 3, {}]), ("arrow", [3, 1, 1, 2.5, "k", 6, {}])]
+    calls += [("num", [x]) for x in (0.005, -0.005, -0.001, 0.01499999, 1234.5)]
+    calls += [(name, [x, 2]) for name in ("fixed", "signed") for x in (0.005, -0.005, -0.001, -1.25, 0.1 + 0.2)]
+    written = page().evaluate(
+        "async ([text, calls]) => { const module = await import(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })));"
+        " return calls.map(([name, given]) => module[name](...given)); }", [static.module("hero"), calls])  # fmt: skip
+    assert written == [getattr(drawing, name)(*given) for name, given in calls]
+
+
 @pytest.mark.parametrize("name, given", [
     ("hero", {"m": 22, "n": 10}), ("hero", {"m": 0, "n": 64}), ("shift", {"encoder": "add", "shift": 33}), ("shift", {"m": 20, "theta": 1.5}),
 ])  # fmt: skip

@@ -33,7 +33,7 @@ export function signed(x, digits) {
   return words.startsWith("−") ? words : "+" + words;
 }
 
-export const num = (x) => String(Math.floor(x * 100 + 0.5 + 1e-6) / 100 + 0);
+export const num = (x) => String(Math.floor(x * 100 + 0.5 + 1e-6) / 100);
 export const percent = (x) => num(x) + "%";
 export const colour = (name) => `var(--rb-${name},${PALETTE.light[name]})`;
 
