@@ -1,5 +1,7 @@
 """Wrong answers to the exercises of chapter 14, each with part of the lesson that its checker must give."""
 
+from copy import deepcopy
+
 import torch
 
 MASK = 0
@@ -48,7 +50,7 @@ def copy(*parts):
         if "model" in parts:
             new.model.load_state_dict(old.model.state_dict())
         if "optimiser" in parts:
-            new.optimiser.load_state_dict(old.optimiser.state_dict())
+            new.optimiser.load_state_dict(deepcopy(old.optimiser.state_dict()))
         if "generator" in parts:
             new.generator.set_state(old.generator.get_state())
         if "done" in parts:
@@ -65,6 +67,31 @@ def zero_the_averages(old, new):
     copy("model", "optimiser", "generator", "done")(old, new)
     for averages in new.optimiser.state.values():
         averages["exp_avg"] = torch.zeros_like(averages["exp_avg"])
+
+
+def share_the_averages(old, new):
+    copy("model", "generator", "done")(old, new)
+    new.optimiser.load_state_dict(old.optimiser.state_dict())
+
+
+def share_the_weights(old, new):
+    copy("optimiser", "generator", "done")(old, new)
+    for mine, theirs in zip(new.model.parameters(), old.model.parameters()):
+        mine.data = theirs.data
+
+
+def swap_the_model(old, new):
+    copy("optimiser", "generator", "done")(old, new)
+    new.model = deepcopy(old.model)
+
+
+def table(stream, left, dtype=torch.int64, both=False, ring=False, size=None):
+    """The right answer to 14.4 with its mistakes as options."""
+    size = size or int(max(stream.max(), left.max())) + 1
+    after = stream.roll(-1) if ring else stream[1:]
+    before = stream if ring else stream[:-1]
+    counts = torch.zeros(size, size, dtype=dtype).index_put_((before, after), torch.ones(len(before), dtype=dtype), accumulate=True)
+    return (counts + counts.T if both else counts)[left].argmax(1)
 
 
 def train_on(old, new):
@@ -100,10 +127,17 @@ MUTANTS = [
     ("14.3", lambda v, c, n: count(v, c, n, biases=0), "bias for each output"),
     ("14.3", lambda v, c, n: count(v, c, n, feed_forward=0), "from C to 4C and back"),
     ("14.3", lambda v, c, n: count(v, c, n, attention=1), "four C × C matrices"),
+    ("14.3", lambda v, c, n: count(v, c, n, norms=1), "each has a scale and a shift"),
+    ("14.3", lambda v, c, n: count(v, c, n, outer=1), "two layer normalisations outside the blocks"),
+    ("14.3", lambda v, c, n: count(v, c, n, biases=4), "the feed-forward net has biases"),
     ("14.3", lambda v, c, n: count(v, c, n) + 128 * c, "fewer than you say"),
     ("14.4", lambda s, left: follower(s, left, shift=-1), "comes before, not after"),
     ("14.4", lambda s, left: torch.full_like(left, torch.bincount(s).argmax()), "whatever stands to the left"),
     ("14.4", lambda s, left: left, "you say"),
+    ("14.4", lambda s, left: table(s, left, both=True), "you say"),
+    ("14.4", lambda s, left: table(s, left, ring=True), "you say"),
+    ("14.4", lambda s, left: table(s, left, dtype=torch.uint8), "you say"),
+    ("14.4", lambda s, left: table(s, left, size=len(s.unique())), "Your answer stopped with IndexError"),
     ("14.4", lambda s, left: follower(s, left)[:1], "one guess for each"),
     ("14.5", copy("model"), "believes it has made 0 steps"),
     ("14.5", copy("optimiser", "generator", "done"), "weights of `new` are not"),
@@ -114,4 +148,14 @@ MUTANTS = [
     ("14.5", take_over, "object of `old` itself"),
     ("14.5", zero_the_averages, "differ from those of an unbroken run"),
     ("14.5", train_on, "changed `old`"),
+    ("14.5", copy("generator"), "weights of `new` are not"),
+    ("14.5", share_the_averages, "share memory"),
+    ("14.5", share_the_weights, "share memory"),
+    ("14.5", swap_the_model, "moves other weights"),
+]
+
+# Right answers, spelled in other ways than the solutions.
+ALSO_RIGHT = [
+    ("14.4", table),
+    ("14.5", lambda old, new: new.restore(deepcopy(old.state()))),
 ]

@@ -92,7 +92,12 @@ def _why_not_counted(vocabulary, width, layers, missing):
     lessons = {
         -vocabulary * width: "you count the embedding twice, but the output uses the same matrix.",
         vocabulary: "each token of the vocabulary has a bias in the output.",
-        layers * 4 * width: "each block has two layer normalisations, with a scale and a shift each.",
+        layers * 4 * width: "in each block, either the two layer normalisations are missing, 2C each, or attention's biases, 3C + C.",
+        layers * 2 * width: "each block has two layer normalisations, and each has a scale and a shift.",
+        layers * 3 * width: "the map to queries, keys and values has 3C biases.",
+        layers * 5 * width: "the feed-forward net has biases, too: 4C + C.",
+        layers * 4 * width * width: "the feed-forward net has two C × 4C matrices, there and back.",
+        2 * width: "there are two layer normalisations outside the blocks, after the embedding and before the output.",
         4 * width: "there is a layer normalisation after the embedding and one before the output, with a scale and a shift each.",
         layers * 9 * width: "a linear layer has a bias for each output: 3C + C in attention, 4C + C in the feed-forward net.",
         layers * 8 * width * width: "the feed-forward net goes from C to 4C and back.",
@@ -110,10 +115,13 @@ def neighbour_guess(answer):
         ("a b a b a c", [0, 1, 0, 1, 0, 2], [0, 1], [1, 0]),
         ("a a a b b c", [0, 0, 0, 1, 1, 2], [1, 0], [1, 0]),
         ("d a b c a c a c b", [3, 0, 1, 2, 0, 2, 0, 2, 1], [0, 3, 0], [2, 0, 2]),
+        ("c a b c a b c a", [2, 0, 1, 2, 0, 1, 2, 0], [0, 1, 2], [1, 2, 0]),
+        ("a c b c", [0, 2, 1, 2], [2], [1]),
+        ("a d a d a d", [0, 3, 0, 3, 0, 3], [3, 0], [0, 3]),
+        ("300 times “a b”, then 200 times “a c”", [0, 1] * 300 + [0, 2] * 200, [0], [1]),
     )
     for text, stream, left, right in cases:
-        got = call(answer, torch.tensor(stream), torch.tensor(left))
-        got = torch.as_tensor(got)
+        got = torch.as_tensor(call(answer, torch.tensor(stream), torch.tensor(left)))
         if got.shape != (len(left),):
             raise Wrong(f"Return one guess for each of the {len(left)} tokens in `left`; yours has shape {tuple(got.shape)}.")
         if got.tolist() != right:
@@ -145,8 +153,10 @@ def carry_on(answer):
     returned = answer(old, new)  # nothing, as a stub does: an answer shows in what it changed
     if not torch.equal(_numbers(old), before) or old.done != 4:
         raise Wrong("Your function changed `old`. A checkpoint is taken without disturbing the run.")
-    if new.done == 0 and torch.equal(_numbers(new), _numbers(_fresh(seed=1))) and not new.optimiser.state:
-        if returned is None:
+    untouched = _fresh(seed=1)
+    same_generator = torch.equal(new.generator.get_state(), untouched.generator.get_state())
+    if new.done == 0 and torch.equal(_numbers(new), _numbers(untouched)) and not new.optimiser.state and same_generator:
+        if returned is None or returned is ...:
             raise NotAnswered
         raise Wrong("`new` is as fresh as before. Change it in place; what your function returns does not matter.")
     if new.model is old.model or new.optimiser is old.optimiser or new.generator is old.generator:
@@ -159,6 +169,11 @@ def carry_on(answer):
         raise Wrong("The weights agree, but the two generators do not: `new` will see other windows and other blanks than `old` would have.")
     if not new.optimiser.state:
         raise Wrong("AdamW keeps two running averages for every weight, and those of `new` are still empty.")
+    if [id(weight) for group in new.optimiser.param_groups for weight in group["params"]] != [id(weight) for weight in new.model.parameters()]:
+        raise Wrong("The optimiser of `new` moves other weights than those of its model: load a state into the objects that are there.")
+    if _addresses(new) & _addresses(old):
+        raise Wrong("`new` and `old` share memory, and training one would change the other. PyTorch's optimiser keeps the very tensors that "
+                    "it is given: copy.deepcopy the state first, as a file would.")
     if not torch.equal(_numbers(_train(new, 4)), _numbers(unbroken)):
         raise Wrong("All four parts look right, but four steps later the weights differ from those of an unbroken run.")
     return "Four steps later both runs hold the same weights, bit for bit."
@@ -179,3 +194,9 @@ def _train(trainer, steps):
 
 def _numbers(trainer):
     return torch.cat([weight.detach().flatten() for weight in trainer.model.parameters()])
+
+
+def _addresses(trainer):
+    """Where in memory the trainer's weights and running averages lie."""
+    averages = [tensor for state in trainer.optimiser.state.values() for tensor in state.values()]
+    return {tensor.data_ptr() for tensor in [*trainer.model.parameters(), *averages]}
