@@ -93,16 +93,18 @@ def test_page_is_accessible_in_light_and_dark(visit, homes, page):
     assert not seen.noise, f"{page}:\n" + "\n".join(seen.noise)
 
 
-@pytest.mark.parametrize("size", [{}, PHONE], ids=["desk", "phone"])
 @pytest.mark.parametrize("page", PAGES)
-def test_page_reads_without_javascript(visit, homes, page, size):
-    """Text, pictures and navigation stand; figures show their still picture; no control is left that does nothing."""
-    seen = visit(homes["file"], page, java_script_enabled=False, **size)
-    assert seen.tab.locator("h1 >> visible=true").count() == 1
-    assert seen.tab.locator("nav.bd-docs-nav a >> visible=true").count() >= len(PAGES) - 2
-    assert seen.tab.locator("button >> visible=true").count() == 0, f"{page} shows a button that does nothing"
-    for still in seen.tab.locator(".ropebook-figure").all():
-        assert still.locator("img, svg").first.is_visible(), f"{page}: figure {still.get_attribute('data-figure')} shows nothing without JavaScript"
+def test_page_reads_without_javascript(visit, homes, page):
+    """Text, pictures and navigation stand, on a phone too; figures show their still picture; no control is left that does nothing."""
+    seen = visit(homes["file"], page, java_script_enabled=False)
+    for width in (1280, 375):
+        seen.tab.set_viewport_size({"width": width, "height": 812})
+        assert seen.tab.locator("h1 >> visible=true").count() == 1
+        entries = seen.tab.locator("nav.bd-docs-nav a >> visible=true").count()
+        assert entries >= len(PAGES) - 2, f"{page} at {width} px shows {entries} entries of the contents"
+        assert seen.tab.locator("button >> visible=true").count() == 0, f"{page} at {width} px shows a button that does nothing"
+        for still in seen.tab.locator(".ropebook-figure").all():
+            assert still.locator("img, svg").first.is_visible(), f"{page} at {width} px: no picture of {still.get_attribute('data-figure')}"
     assert not seen.noise, f"{page} without JavaScript:\n" + "\n".join(seen.noise)
 
 
