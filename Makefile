@@ -28,7 +28,7 @@ book: $(SITE)  ## build the site and print where to open it
 $(SITE): .venv-book/.complete $(SITE_SOURCES)
 	@.venv-book/bin/python code/authoring/notebooks.py check
 	@rm -rf _build/html _build/.doctrees
-	@.venv-book/bin/jupyter-book build . -q -W -n --keep-going || { rm -rf _build/html; exit 1; }
+	@.venv-book/bin/jupyter-book build . -q -W -n --keep-going >/dev/null || { rm -rf _build/html; exit 1; }
 	@touch $@
 
 serve: $(SITE)  ## build the site and serve it on http://localhost:8000 (PORT=...)
