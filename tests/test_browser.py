@@ -88,6 +88,8 @@ def test_page_is_accessible_in_light_and_dark(visit, homes, page):
         assert seen.tab.evaluate("document.documentElement.dataset.theme") == scheme
         brightness = sum(map(int, re.findall(r"\d+", seen.tab.evaluate("getComputedStyle(document.body).backgroundColor"))[:3]))
         assert (brightness > 600) == (scheme == "light")
+        around = "[...document.querySelectorAll('.ropebook-figure')].map((figure) => getComputedStyle(figure.parentElement).backgroundColor)"
+        assert set(seen.tab.evaluate(around)) <= {"rgba(0, 0, 0, 0)"}, f"{page} in {scheme}: a card of another colour around a figure"
         faults = axe(seen.tab, rules=["color-contrast"] if scheme == "dark" else None)
         assert not faults, f"{page} in {scheme}:\n" + "\n".join(faults)
     assert not seen.noise, f"{page}:\n" + "\n".join(seen.noise)
