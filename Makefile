@@ -39,7 +39,7 @@ serve: $(SITE)  ## build the site and serve it on http://localhost:8000 (PORT=..
 test: $(SITE) .venv/.complete  ## run all tests; TORCH_INDEX=... takes torch from another index, COLAB=1 adds `make colab`
 	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest tests book --nbval --nbval-current-env \
 	  --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 600 -n 2 --dist loadscope -q -p no:cacheprovider
-	@$(if $(COLAB),$(MAKE) colab)
+	@$(if $(COLAB),$(MAKE) --no-print-directory colab)
 
 colab: .venv-colab/.complete .venv/.complete  ## run every chapter in a simulated Colab
 	@.venv/bin/python code/authoring/colab.py

@@ -9,6 +9,7 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
+import address
 import colab
 import pytest
 import yaml
@@ -132,6 +133,10 @@ def test_every_dependency_is_a_lower_bound_that_pin_and_colab_satisfy():
 
 
 HERE = {name: pin for name, pin in pins("requirements.txt").items() if name != "appnope" or sys.platform == "darwin"}
+
+
+def test_the_install_cells_know_the_extra():
+    assert {Requirement(line).name for line in PYPROJECT["project"]["optional-dependencies"]["torch"]} == address.EXTRA
 
 
 def test_the_installed_packages_are_the_pinned_ones():
