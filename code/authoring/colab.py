@@ -81,7 +81,8 @@ def outputs_amiss(nb):
 
 
 def run_chapter(path, env):
-    """Run one chapter; everything that is wrong with it."""
+    """Run one chapter in an environment without ropebook; everything that is wrong with it."""
+    subprocess.run([PYTHON, "-m", "pip", "uninstall", "-qq", "-y", "ropebook"], check=True)
     before = installed()
     with tempfile.TemporaryDirectory() as empty:
         copy = Path(empty) / path.name
@@ -93,16 +94,12 @@ def run_chapter(path, env):
         else:
             problems = list(outputs_amiss(json.loads(copy.read_text(encoding="utf-8"))))
     changed = sorted(line for line in installed() ^ before if not line.startswith("ropebook @ "))
-    problems += [f"the install cell changed {line}" for line in changed]
-    subprocess.run([PYTHON, "-m", "pip", "uninstall", "-qq", "-y", "ropebook"], check=True)
-    return problems
+    return problems + [f"the install cell changed {line}" for line in changed]
 
 
 def main(arguments):
     paths = [Path(argument).resolve() for argument in arguments] or [
         path for path in notebooks.book_notebooks() if path.parent.name != "solutions"]
-    if any(line.startswith("ropebook") for line in installed()):
-        sys.exit("ropebook is installed in .venv-colab; remove that folder and run `make colab`")
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         env = environment(build_wheel(folder), Path(folder) / "ipython")
