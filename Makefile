@@ -17,7 +17,8 @@ INSTALL_TORCH = -m pip install -qq --no-deps $(if $(TORCH_INDEX),--index-url $(T
   echo "$(TORCH) could not be installed for this Python and machine: see the message above; TORCH_INDEX=... names another index (README.md)" >&2; exit 1; }
 
 SITE = _build/html/index.html
-SITE_SOURCES = $(shell find _config.yml _toc.yml book code/authoring/site.py code/ropebook/figures -type f ! -name '.*' ! -name '*.pyc')
+SITE_TOOLS = $(addprefix code/authoring/,site.py notebooks.py equations.py equations.toml)
+SITE_SOURCES = $(shell find _config.yml _toc.yml book $(SITE_TOOLS) code/ropebook/figures -type f ! -name '.*' ! -name '*.pyc')
 
 .PHONY: book serve test colab notebooks address diffs clean help
 
@@ -27,6 +28,7 @@ book: $(SITE)  ## build the site and print where to open it
 # Always from scratch: a page that is gone from the sources is gone from the site, and no warning hides in a cache.
 $(SITE): .venv-book/.complete $(SITE_SOURCES)
 	@.venv-book/bin/python code/authoring/notebooks.py check
+	@.venv-book/bin/python code/authoring/equations.py
 	@rm -rf _build/html _build/.doctrees
 	@.venv-book/bin/jupyter-book build . -q -W -n --keep-going >/dev/null || { rm -rf _build/html; exit 1; }
 	@touch $@

@@ -7,7 +7,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_build" / "html"
-SOURCES = ["_config.yml", "_toc.yml", "code/authoring/site.py", "book/**/*", "code/ropebook/figures/*"]
+TOOLS = [f"code/authoring/{name}" for name in ("site.py", "notebooks.py", "equations.py", "equations.toml")]
+SOURCES = ["_config.yml", "_toc.yml", *TOOLS, "book/**/*", "code/ropebook/figures/*"]
 
 
 def pages():

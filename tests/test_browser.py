@@ -52,7 +52,7 @@ def test_page_opens(visit, homes, site, page, via):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_page_fits_a_phone(visit, homes, page):
-    """The page never scrolls sideways; an equation that is wider does so by itself, and takes the focus of the keyboard."""
+    """The page never scrolls sideways; an equation or a table that is wider does so by itself, and takes the focus of the keyboard."""
     seen = visit(homes["file"], page, **PHONE)
     width, wide = seen.tab.evaluate("""() => {
         const limit = document.documentElement.clientWidth;
@@ -61,9 +61,9 @@ def test_page_fits_a_phone(visit, homes, page):
         return [document.documentElement.scrollWidth, wide.slice(0, 5).map((e) => e.outerHTML.slice(0, 100))];
     }""")
     assert width <= 375, f"{page} is {width} px wide on a phone of 375 px: {wide}"
-    for equation in seen.tab.locator("div.math").all():
-        overflows, focusable = equation.evaluate("(e) => [e.scrollWidth > e.clientWidth + 1, e.tabIndex === 0]")
-        assert overflows == focusable, f"{page}: {equation.inner_text()[:80]}"
+    for part in seen.tab.locator("div.math, .pst-scrollable-table-container").all():
+        overflows, focusable = part.evaluate("(e) => [e.scrollWidth > e.clientWidth + 1, e.tabIndex === 0]")
+        assert overflows == focusable, f"{page}: {part.inner_text()[:80]}"
     assert not seen.noise, f"{page} on a phone:\n" + "\n".join(seen.noise)
 
 

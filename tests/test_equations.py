@@ -66,6 +66,7 @@ def test_one_changed_character_of_the_twin_is_named(path, at):
     (dict(records=[record(kind="theorem")]), 2, "found 'theorem'"),
     (dict(display=f"{DISPLAY}\n\n{DISPLAY}"), 1, "equation (16): expected one display, found 2"),
     (dict(before='<a href="#eq-16">(16)</a>'), 1, 'link to "#eq-16": expected one <a id="eq-16">, found 0'),
+    (dict(before="No anchor."), 1, 'equation (16): expected one <a id="eq-16">, found 0'),
     (dict(before="[(17)](#eq-17)"), 1, 'link to "#eq-17": expected one <a id="eq-17">, found 0'),
     (dict(before='<a href="#eq-16">(16)</a> <a id="eq-16"></a> <a id="eq-16"></a>'), 1, "found 2"),
 ])

@@ -344,8 +344,8 @@ def is_display(line):
     return len(line) > 4 and line.startswith("$$") and line.endswith("$$") and line.count("$$") == 2
 
 
-def equation_problems(nb):
-    """Each display has one twin, an output of prove or state with its tag and its LaTeX; each twin has one display."""
+def displays_and_twins(nb):
+    """[(cell, tag, LaTeX)] of the displayed equations, and [(cell, record)] of the outputs of prove and state."""
     displays, twins = [], []
     for number, cell in enumerate(nb.cells, start=1):
         if cell.cell_type == "code":
@@ -354,7 +354,12 @@ def equation_problems(nb):
             for _, line, _ in text_lines(cell.source):
                 if is_display(line) and len(TAG.findall(line)) == 1:
                     displays.append((number, TAG.search(line)[1], TAG.sub("", line).strip().strip("$")))
+    return displays, twins
 
+
+def equation_problems(nb):
+    """Each display has one twin, an output of prove or state with its tag and its LaTeX; each twin has one display."""
+    displays, twins = displays_and_twins(nb)
     for number, tag, latex in displays:
         found = [(n, twin) for n, twin in twins if twin["tag"] == tag]
         if len(found) != 1:
@@ -373,7 +378,7 @@ def equation_problems(nb):
             yield number, f"equation ({twin['tag']}): expected a kind of {', '.join(KINDS)}; found {twin['kind']!r}"
         if twin["kind"] == "identity" and not twin["mutants"]:
             yield number, f"identity ({twin['tag']}): expected at least one mutated form that its check rejects, found none"
-    yield from anchor_problems(nb)
+    yield from anchor_problems(nb, displays)
 
 
 def tokens(latex):
@@ -381,9 +386,13 @@ def tokens(latex):
     return re.findall(r"\\[A-Za-z]+|\\.|\S", latex.strip())
 
 
-def anchor_problems(nb):
+def anchor_problems(nb, displays):
+    """Each display has an anchor, which the table of equations links to, and each link to an equation leads to one."""
     texts = [(number, cell.source) for number, cell in enumerate(nb.cells, start=1) if cell.cell_type == "markdown"]
     anchors = Counter(tag for _, source in texts for tag in re.findall(r'<a id="eq-([^"]*)"', source))
+    for number, tag, _ in displays:
+        if anchors[tag] != 1:
+            yield number, f'equation ({tag}): expected one <a id="eq-{tag}">, found {anchors[tag]}'
     for number, source in texts:
         for tag in re.findall(r'(?:href="|\]\()#eq-([^")]*)[")]', source):
             if anchors[tag] != 1:
