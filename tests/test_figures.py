@@ -17,10 +17,13 @@ from nbformat.v4 import new_code_cell, new_notebook
 from traitlets import TraitError
 
 from ropebook import figures, frequencies, rotate
-from ropebook.figures import drawing, hero, shift, static
+from ropebook.encodings import ENCODINGS
+from ropebook.figures import drawing, encodings, hero, shift, static
 
 NAMES = sorted(static.FIGURES)
 ODD_STATES = [
+    ("encodings", {"encoding": "learned", "words": "one word", "shift": 40, "m": 0, "n": 11}),
+    ("encodings", {"encoding": "Transformer-XL", "shift": 0, "m": 11, "n": 11}),
     ("hero", {"m": 0, "n": 0}),
     ("hero", {"m": 64, "n": 0}),
     ("shift", {"m": 20, "n": 0, "shift": 40, "theta": 1.5, "encoder": "add"}),
@@ -62,7 +65,7 @@ def test_placeholder_carries_state_picture_and_alt_text(name, state):
     assert {element for element, _ in tree.elements} == {"div", "p", "b", "img"}  # what viewers that clean a notebook let through
     assert "var(" not in static.placeholder(name, **state)
     pictures = [found for element, found in tree.elements if element == "img"]
-    assert len(pictures) == {"hero": 6, "shift": 2}[name]
+    assert len(pictures) == {"encodings": 11, "hero": 6, "shift": 2}[name]
     assert all(re.match(r"[A-Z].*\d.*\.$", picture["alt"]) for picture in pictures)  # says what the panel shows, with its numbers
 
 
@@ -110,6 +113,11 @@ def test_scripts_are_small():
     assert sum(len(gzip.compress(script.encode())) for script in scripts) <= 60_000
 
 
+@pytest.mark.parametrize("name, state", [(name, {}) for name in NAMES] + ODD_STATES)
+def test_still_pictures_are_light(name, state):
+    assert len(static.placeholder(name, **state).encode()) < 150_000
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_bundle_holds_the_module(name):
     arguments = static.bundle(name).removeprefix("ropebookFigure(").removesuffix(");\n")
@@ -133,13 +141,17 @@ def test_numbers_round_halves_up_and_have_no_negative_zero(x, coordinate, score,
 
 
 @pytest.mark.parametrize("call, words", [
-    (lambda: static.placeholder("heron"), "no figure 'heron'; there are 'hero', 'shift'"),
+    (lambda: static.placeholder("heron"), "no figure 'heron'; there are 'encodings', 'hero', 'shift'"),
     (lambda: static.bundle("../hero"), "no figure '../hero'"),
     (lambda: static.placeholder("hero", m=65), "hero: m must be a whole number from 0 to 64, got 65"),
     (lambda: static.placeholder("hero", m=-1), "from 0 to 64, got -1"),
     (lambda: static.placeholder("hero", m=1.5), "whole number from 0 to 64, got 1.5"),
     (lambda: static.placeholder("hero", m=True), "got True"),
     (lambda: static.placeholder("hero", k=3), "figure 'hero' has no 'k'; it has 'm', 'n'"),
+    (lambda: static.placeholder("encodings", shift=41), "encodings: shift must be a whole number from 0 to 40, got 41"),
+    (lambda: static.placeholder("encodings", m=12), "encodings: m must be a whole number from 0 to 11, got 12"),
+    (lambda: static.placeholder("encodings", words="two words"), "words must be one of 'sentence', 'one word', got 'two words'"),
+    (lambda: static.placeholder("encodings", encoding="rope"), "'ALiBi', 'RoPE', got 'rope'"),
     (lambda: static.placeholder("shift", theta=float("nan")), "theta must be a number from 0.05 to 1.5, got nan"),
     (lambda: static.placeholder("shift", encoder="shear"), "encoder must be one of 'add', 'scale', 'rotate', got 'shear'"),
 ])  # fmt: skip
@@ -153,6 +165,9 @@ def test_nonsense_is_refused_with_what_was_given_and_expected(call, words):
     (lambda: figures.Hero(m=65), ["'m'", "64", "65"]),
     (lambda: figures.Hero(n=-1), ["'n'", "0", "-1"]),
     (lambda: figures.Hero(m=1.5), ["'m'", "int", "1.5"]),
+    (lambda: figures.Encodings(shift=41), ["'shift'", "40", "41"]),
+    (lambda: figures.Encodings(n=-1), ["'n'", "0", "-1"]),
+    (lambda: figures.Encodings(encoding="rope"), ["encoding", *ENCODINGS, "'rope'"]),
     (lambda: figures.Shift(theta=0), ["'theta'", "0.05", "0"]),
     (lambda: figures.Shift(encoder="shear"), ["encoder", "add", "scale", "rotate", "shear"]),
 ])  # fmt: skip
@@ -163,7 +178,7 @@ def test_traits_name_what_was_given_and_expected(make, words):
 
 
 def test_traits_are_the_figures_state():
-    for figure in (figures.Hero(), figures.Shift()):
+    for figure in (figures.Encodings(), figures.Hero(), figures.Shift()):
         name = type(figure).__name__.lower()
         assert {key: getattr(figure, key) for key in static.FIGURES[name].STATE} == static.state_of(name, {})
         assert set(static.FIGURES[name].STATE) <= set(figure.keys)  # synced
@@ -190,6 +205,55 @@ def test_pictures_say_what_the_library_computes():
     for encoder in shift.ENCODERS:
         scores = [shift.score(encoder, 8 + s, 3 + s, 0.35) for s in range(41)]
         assert (np.ptp(scores) < 1e-12) == (encoder == "rotate")  # only rotation survives a shift
+    (before, after), change = read("TUPE", "sentence", 0, 10)
+    said = static.placeholder("encodings", encoding="TUPE", m=8, n=2, shift=10).replace("−", "-")
+    assert f"score {before[8, 2]:.2f}; after a shift of 10 tokens {after[8, 2]:.2f}. Largest change in the map: {change:.2f}." in said
+
+
+def read(encoding, words, *shifts):
+    """The chapter's function on the figure's words, at each of the shifts, and the largest change."""
+    names = "the dog bites the man and the man bites the dog .".split() if words == "sentence" else ["dog"] * 12
+    x, places = encodings.EMBEDDING[["the dog bites man and .".split().index(name) for name in names]], np.arange(12)
+    maps = [ENCODINGS[encoding](x, x, places + shift, places + shift, encodings.WEIGHTS) for shift in shifts]
+    return maps, np.ptp(maps, axis=0).max()
+
+
+RELATIVE = {"NoPE", "Shaw", "Transformer-XL", "T5", "DeBERTa", "ALiBi", "RoPE"}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_only_what_depends_on_the_offset_alone_stays_and_is_constant_along_diagonals(encoding):
+    for words in ("sentence", "one word"):
+        maps, _ = read(encoding, words, *range(encodings.LONGEST_SHIFT + 1))
+        changes = [np.abs(after - maps[0]).max() for after in maps]
+        assert max(changes) < 1e-12 if encoding in RELATIVE else min(changes[1:]) > 0.5
+        apart = [max(np.ptp(np.diagonal(after, offset)) for offset in range(-11, 12)) for after in maps]
+        assert max(apart) < 1e-12 if encoding in RELATIVE and words == "one word" else min(apart) > 0.5
+        for shift in (0, 1, 40):
+            assert encodings.moved(maps[0], maps[shift]) == changes[shift] and encodings.spread(maps[shift]) == apart[shift]
+            assert np.array_equal(encodings.scores(encoding, words, shift), maps[shift])
+
+
+def test_each_small_map_says_how_far_it_has_moved():
+    assert list(ENCODINGS) == list(encodings.MEANING)
+    for shift in (0, 1, 10, 40):
+        tree = Tree(static.placeholder("encodings", shift=shift))
+        said = [words for words in tree.words["div"] if words.startswith("moved ")]
+        assert said == [f"moved {read(encoding, 'sentence', 0, shift)[1]:.2f}" for encoding in ENCODINGS]
+        stay = {encoding for encoding, words in zip(ENCODINGS, said, strict=True) if words == "moved 0.00"}
+        assert stay == (RELATIVE if shift else set(ENCODINGS))
+
+
+def test_opacity_is_the_share_of_the_largest_score_and_colour_the_sign():
+    living = encodings.picture("ALiBi", "sentence", 0, 0, 0)
+    (scores,), _ = read("ALiBi", "sentence", 0)
+    drawn, palette = np.full((12, 12), np.nan), drawing.PALETTE["light"]
+    small = living[living.index("<title>Score matrix, ALiBi</title>") :].split("</svg>")[0]
+    for colour, inside in re.findall(r'<g stroke="var\(--rb-\w,(#\w+)\)".*?>(.*?)</g>', small):
+        for cells, opacity in re.findall(r'<path d="(.*?)" opacity="(.*?)">', inside):
+            for j, i in re.findall(r"M(\d+) (\d+)h1", cells):
+                drawn[int(i), int(j)] = float(opacity) * {palette["q"]: 1, palette["k"]: -1}[colour]
+    assert np.allclose(drawn, scores / np.abs(scores).max(), rtol=0, atol=0.005 + 1e-6)
 
 
 def luminance(colour):
@@ -201,7 +265,7 @@ def luminance(colour):
 def test_words_in_the_palettes_colours_can_be_read(scheme):
     palette = drawing.PALETTE[scheme]
     paper = luminance(palette["paper"])
-    for name in ("ink", "muted", "q", "k", "score", "rope", "learned", "sinusoidal"):
+    for name in ("ink", "muted", "q", "k", "score", "rope", "learned", "sinusoidal", "alibi", "nope"):
         lighter, darker = sorted([luminance(palette[name]), paper], reverse=True)
         assert (lighter + 0.05) / (darker + 0.05) >= 4.5, name
 

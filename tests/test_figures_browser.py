@@ -9,7 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from browser import chromium, served, visit  # noqa: F401
 
 from ropebook import frequencies, rotate
-from ropebook.figures import drawing, hero, shift, static
+from ropebook.encodings import ENCODINGS, bucket, sinusoid
+from ropebook.figures import drawing, encodings, hero, shift, static
 
 NAMES = sorted(static.FIGURES)
 PAGE = """<!doctype html><html lang="en"{theme}><head><meta charset="utf-8"><title>Figures</title><link rel="icon" href="data:,">
@@ -19,7 +20,7 @@ PAGE = """<!doctype html><html lang="en"{theme}><head><meta charset="utf-8"><tit
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A bare page in each colour scheme with both figures, its scripts beside it."""
+    """A bare page in each colour scheme with all figures, its scripts beside it."""
     folder = tmp_path_factory.mktemp("figures")
     (folder / "loader.js").write_text(static.loader(), encoding="utf-8")
     for name in NAMES:
@@ -65,7 +66,8 @@ def settled(tab, name):
     readout = tab.locator(f"[data-figure={name}] [data-slot=readout]")
     tab.wait_for_function("""(name) => {
         const root = document.querySelector(`[data-figure=${name}] .rb-live`), seen = root.innerHTML;
-        return new Promise((done) => setTimeout(() => done(root.innerHTML === seen), 120));
+        const frames = (left) => new Promise((done) => left ? requestAnimationFrame(() => frames(left - 1).then(done)) : done());
+        return new Promise((done) => setTimeout(done, 120)).then(() => frames(3)).then(() => root.innerHTML === seen);
     }""", arg=name)  # fmt: skip
     return readout.inner_text()
 
@@ -109,6 +111,21 @@ def shift_dot(tab):
     return tab.get_by_role("slider", name="Shift of both positions")
 
 
+def control(tab, role, name):
+    """A control of the encodings figure, by its accessible name."""
+    return tab.locator("[data-figure=encodings]").get_by_role(role, name=name, exact=role == "slider")
+
+
+def large_cell(tab, m, n):
+    """The middle of a cell of the large map, on the screen."""
+    settled(tab, "encodings")
+    drawing = tab.locator("[data-figure=encodings] [data-slot=large] > svg")
+    drawing.scroll_into_view_if_needed()
+    box = drawing.bounding_box()
+    unit = box["width"] / (encodings.LEFT + encodings.SIDE + 2)
+    return box["x"] + unit * (encodings.LEFT + encodings.CELL * (n + 0.5)), box["y"] + unit * (encodings.TOP + encodings.CELL * (m + 0.5))
+
+
 # ---- the same numbers, the same picture ----
 
 RUN = """async ([text, edits, cases]) => {
@@ -145,6 +162,8 @@ def numpy_cases(name):
         x, y, theta = random.normal(size=dim), random.normal(size=dim), random.uniform(0, 2, dim // 2)
         position = random.uniform(-1000, 1000)
         cases += [("rotate", [plain(x), position, plain(theta)], rotate(x[None], [position], theta)[0]), ("dot", [plain(x), plain(y)], x @ y)]
+    if name == "encodings":
+        cases += encodings_cases(random)
     if name == "hero":
         cases += [("LAST", None, hero.LAST), ("THETA", None, hero.THETA), ("WORD", None, hero.WORD)]
         for m, n in [*np.ndindex(9, 9), *random.uniform(0, 64, (20, 2))]:
@@ -158,6 +177,25 @@ def numpy_cases(name):
                 cases.append((f"ENCODE.{encoder}", [plain(x), m, theta], shift.encode(encoder, x, m, theta)))
                 cases.append(("score", [encoder, m, n, theta], shift.score(encoder, m, n, theta)))
     return [[path, given, plain(np.asarray(expected))] for path, given, expected in cases]
+
+
+def encodings_cases(random):
+    weights = encodings.WEIGHTS
+    cases = [("LONGEST_SHIFT", None, encodings.LONGEST_SHIFT), ("LAST", None, encodings.LAST), ("EMBEDDING", None, encodings.EMBEDDING)]
+    cases += [(f"WEIGHTS.{field}", None, value) for field, value in vars(weights).items()]
+    cases += [("bucket", [offset], bucket(offset)) for offset in range(-200, 201)]
+    cases += [("sinusoid", [position], sinusoid(position, encodings.WIDTH)) for position in range(-11, 52)]
+    for encoding, score in ENCODINGS.items():
+        for m, n in [(0, 0), (51, 40), (40, 51), *random.integers(0, 52, (20, 2)).tolist()]:
+            x, y = random.normal(size=(2, encodings.WIDTH))
+            cases.append((f"ENCODINGS.{encoding}", [plain(x), plain(y), m, n], score(x[None], y[None], [m], [n], weights)[0, 0]))
+        for words, shift in [("sentence", 0), ("sentence", 40), ("one word", 7)]:
+            cases.append(("scores", [encoding, words, shift], encodings.scores(encoding, words, shift)))
+    for _ in range(10):
+        before, after = random.normal(size=(2, 12, 12))
+        cases.append(("moved", [plain(before), plain(after)], encodings.moved(before, after)))
+        cases.append(("spread", [plain(before)], encodings.spread(before)))
+    return cases
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -216,6 +254,7 @@ def test_module_writes_svg_as_python_does(page):
 
 
 @pytest.mark.parametrize("name, given", [
+    ("encodings", {"encoding": "Transformer-XL", "shift": 40}), ("encodings", {"words": "one word", "m": 11, "n": 0, "shift": 0}),
     ("hero", {"m": 22, "n": 10}), ("hero", {"m": 0, "n": 64}), ("shift", {"encoder": "add", "shift": 33}), ("shift", {"m": 20, "theta": 1.5}),
 ])  # fmt: skip
 def test_living_figure_shows_the_picture_of_its_state(page, name, given):
@@ -259,6 +298,87 @@ def test_hydrates_and_answers_to_mouse_and_keys(page, via):
     assert state(tab, "shift") == {"m": 9, "n": 3, "shift": 1, "theta": 0.35, "encoder": "add"}
     expected = [f"{shift.score('add', 9 + s, 3 + s, 0.35):.2f}".replace("-", "−") for s in (0, 1)]
     assert settled(tab, "shift") == f"add (cos mθ, sin mθ): score {expected[0]} at (m, n) = (9, 3), {expected[1]} at (10, 4)"
+
+
+@pytest.mark.parametrize("via", ["file", "http"])
+def test_encodings_answer_to_mouse_and_keys(page, via):
+    tab = page(via=via)
+    assert [control(tab, "radio", name).is_checked() for name in ENCODINGS] == [name == "RoPE" for name in ENCODINGS]
+    control(tab, "radio", "TUPE").click()
+    assert state(tab, "encodings")["encoding"] == "TUPE"
+    control(tab, "radio", "TUPE").press("ArrowRight")
+    assert state(tab, "encodings")["encoding"] == "DeBERTa" and control(tab, "radio", "DeBERTa").is_checked()
+    control(tab, "radio", "dog, twelve times").check()
+    for name, presses in [("shift, tokens", "Home ArrowRight"), ("m, the query", "End"), ("n, the key", "Home ArrowRight ArrowRight")]:
+        for press in presses.split():
+            control(tab, "slider", name).press(press)
+    assert state(tab, "encodings") == {"encoding": "DeBERTa", "words": "one word", "shift": 1, "m": 11, "n": 2}
+    value = f"{encodings.scores('DeBERTa', 'one word', 0)[11, 2]:.2f}".replace("-", "−")
+    assert settled(tab, "encodings") == (
+        f"DeBERTa: query at 11 (dog), key at 2 (dog): score {value}; after a shift of 1 token {value}. Largest change in the map: 0.00. "
+        "Largest difference along a diagonal: 0.00.")  # fmt: skip
+    assert control(tab, "slider", "m, the query").get_attribute("aria-valuetext") == "11, dog"
+    tab.mouse.click(*large_cell(tab, 5, 0))
+    assert (state(tab, "encodings")["m"], state(tab, "encodings")["n"]) == (5, 0)
+    tab.mouse.move(*large_cell(tab, 3, 3))
+    tab.mouse.down()
+    tab.mouse.move(*large_cell(tab, 0, 11), steps=6)
+    tab.mouse.up()
+    assert (state(tab, "encodings")["m"], state(tab, "encodings")["n"]) == (0, 11)
+    x, y = large_cell(tab, 0, 0)
+    tab.mouse.click(x, y - 30)  # beside the map: nothing happens
+    assert (state(tab, "encodings")["m"], state(tab, "encodings")["n"]) == (0, 11)
+
+
+@pytest.mark.parametrize("width", [360, 1100])
+def test_encodings_answer_to_touch(page, width):
+    tab = page(viewport={"width": width, "height": 900}, has_touch=True, is_mobile=True)
+    control(tab, "radio", "learned").tap()
+    control(tab, "radio", "dog, twelve times").tap()
+    tab.touchscreen.tap(*large_cell(tab, 9, 4))
+    swipe(tab, control(tab, "slider", "shift, tokens"), 60)
+    now = state(tab, "encodings")
+    assert (now["encoding"], now["words"], now["m"], now["n"]) == ("learned", "one word", 9, 4) and now["shift"] > 20
+    for words in ("sentence", "one word"):
+        set_state(tab, "encodings", words=words, shift=40, m=11, n=11)
+        assert tab.evaluate("document.documentElement.scrollWidth") == width
+        for target in (*(control(tab, "radio", name) for name in ENCODINGS), *tab.locator("[data-figure=encodings] label").all()):
+            box = target.bounding_box()
+            assert min(box["width"], box["height"]) >= 36 and 0 <= box["x"] and box["x"] + box["width"] <= width
+
+
+def test_encodings_say_what_happened_politely(page):
+    tab = page()
+    tab.clock.install(time=0)
+    tab.clock.pause_at(1000)
+    status = tab.locator("[data-figure=encodings] [role=status]")
+    hint = status.inner_text()
+
+    def said():
+        tab.clock.run_for(400)
+        return status.inner_text()
+
+    control(tab, "slider", "shift, tokens").press("ArrowRight")
+    assert status.inner_text() == hint  # nothing yet: the reader has not paused
+    assert said() == "Shifted by 11 tokens: all maps stay but sinusoidal, learned and TUPE."
+    control(tab, "slider", "shift, tokens").press("Home")
+    assert said() == "Shifted by 0 tokens: all maps stay."
+    control(tab, "radio", "dog, twelve times").check()
+    assert said() == "One word: all maps are constant along diagonals but sinusoidal, learned and TUPE."
+    control(tab, "radio", "the dog bites").check()
+    assert said() == "Different words: no map is constant along diagonals."
+    control(tab, "radio", "T5").click()
+    assert said() == "T5: a learned number for each bucket of offsets."
+    control(tab, "slider", "m, the query").press("Home")
+    assert said() == f"the at 0 asks bites at 2: score {encodings.scores('T5', 'sentence', 0)[0, 2]:.2f}.".replace("-", "−")
+
+
+def test_encodings_follow_a_model_that_python_sets(page):
+    tab = page()
+    set_state(tab, "encodings", encoding="ALiBi", words="one word", shift=3, n=9)
+    assert settled(tab, "encodings").startswith("ALiBi: query at 8 (dog), key at 9 (dog): score ")
+    assert control(tab, "radio", "ALiBi").is_checked() and control(tab, "radio", "dog, twelve times").is_checked()
+    assert [control(tab, "slider", name).input_value() for name in ("shift, tokens", "m, the query", "n, the key")] == ["3", "8", "9"]
 
 
 @pytest.mark.parametrize("width", [360, 1100])
@@ -335,7 +455,7 @@ def test_follows_a_model_that_python_sets(page):
 def test_jupyterlab_leaves_the_keys_to_the_figures(page):
     tab = page()
     loose = tab.locator(":is(.rb-live input, .rb-live [tabindex]):not([data-lm-suppress-shortcuts])")
-    assert tab.locator(".rb-live input, .rb-live [tabindex]").count() == 11 and loose.count() == 0
+    assert tab.locator(".rb-live input, .rb-live [tabindex]").count() == 26 and loose.count() == 0
 
 
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
@@ -375,14 +495,15 @@ def test_colours_follow_the_page_then_the_system(page, name, preferred, shown):
 def test_axe_finds_nothing(page, kind, width):
     tab = page("dark.html" if kind == "dark" else "light.html", viewport={"width": width, "height": 800})
     if kind == "still":
-        tab.set_content(PAGE.replace("<script", "<!-- <script").replace("</head>", "--></head>").format(theme="", body=static.placeholder("hero")))
+        body = "".join(map(static.placeholder, NAMES))
+        tab.set_content(PAGE.replace("<script", "<!-- <script").replace("</head>", "--></head>").format(theme="", body=body))
     found = Axe().run(tab, options={"resultTypes": ["violations"], "preload": False})
     assert found.violations_count == 0, found.generate_report()
 
 
 def test_still_picture_without_scripts(page):
     tab = page(java_script_enabled=False, viewport={"width": 360, "height": 740})
-    assert tab.get_by_text("A still picture. It moves on").count() == 2
+    assert tab.get_by_text("A still picture. It moves on").count() == len(NAMES)
     for picture in tab.get_by_role("img").all():
         picture.scroll_into_view_if_needed()
         assert picture.is_visible() and picture.evaluate("(image) => image.complete && image.naturalWidth > 0")
@@ -405,7 +526,7 @@ def test_still_picture_stays_when_the_module_fails(chromium, tmp_path, bundle): 
     context.close()
 
 
-@pytest.mark.parametrize("name, moving", [("hero", "m"), ("shift", "shift")])
+@pytest.mark.parametrize("name, moving", [("encodings", "shift"), ("hero", "m"), ("shift", "shift")])
 def test_a_frame_is_cheap(page, name, moving):
     times = page().evaluate("""async ([name, moving]) => {
         const figure = document.querySelector(`[data-figure=${name}]`), root = figure.querySelector(".rb-live");

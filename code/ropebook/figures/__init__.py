@@ -7,7 +7,7 @@
 the widget classes need anywidget, which is imported when one of them is first asked for.
 """
 
-__all__ = ["Hero", "Shift"]
+__all__ = ["Encodings", "Hero", "Shift"]
 
 
 def __getattr__(name):

@@ -123,6 +123,9 @@ ${marked("dark", "false")}{${scheme("dark")}}
 .rb-sliders input{width:100%;min-width:0;min-height:32px;margin:0;accent-color:var(--rb-ink);touch-action:pan-y}
 .rb-sliders input:focus-visible{outline:3px solid var(--rb-ink);outline-offset:1px}
 .rb-sliders output{text-align:right;font-variant-numeric:tabular-nums}
+.rb-pick{appearance:none;position:absolute;inset:0;width:100%;height:100%;margin:0;border:0;border-radius:8px;background:none;cursor:pointer}
+.rb-pick:hover{box-shadow:0 0 0 2px color-mix(in srgb,var(--rb-ink) 35%,transparent)}
+.rb-pick:focus-visible{outline:3px solid var(--rb-ink);outline-offset:2px;box-shadow:none}
 @media (max-width:600px){.rb-live .rb-status{min-height:2.9em}}
 `;
 

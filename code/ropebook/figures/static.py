@@ -14,10 +14,10 @@ import re
 from html import escape
 from pathlib import Path
 
-from ropebook.figures import hero, shift
+from ropebook.figures import encodings, hero, shift
 from ropebook.figures.drawing import PALETTE
 
-FIGURES = {"hero": hero, "shift": shift}
+FIGURES = {"encodings": encodings, "hero": hero, "shift": shift}
 HERE = Path(__file__).parent
 STILL = "A still picture. It moves on the book’s page, in Jupyter and in Colab."
 

@@ -33,6 +33,25 @@ def _synced(figure, key):
     return kind(default, min=limits[0], max=limits[1]).tag(sync=True)
 
 
+class Encodings(Figure):
+    """The score matrices of ten position encodings on the same words, as the whole text moves.
+
+    encoding   "NoPE", "sinusoidal", "learned", "Shaw", "Transformer-XL", "T5", "TUPE", "DeBERTa", "ALiBi" or "RoPE": the large one
+    words      "sentence", or "one word": the word dog, twelve times
+    shift      0 … 40   how far all words move, tokens
+    m, n       0 … 11   the words, as query and as key, whose score is read
+    raises     TraitError naming the value and the limit
+    """
+
+    _figure = "encodings"
+    _esm = static.module("encodings")
+    encoding = _synced("encodings", "encoding")
+    words = _synced("encodings", "words")
+    shift = _synced("encodings", "shift")
+    m = _synced("encodings", "m")
+    n = _synced("encodings", "n")
+
+
 class Hero(Figure):
     """Two words as turning arrows, and their score by offset.
 
