@@ -3,7 +3,10 @@
 import numpy as np
 import sympy as sp
 
-m, n, r, theta = sp.symbols("m n r theta", real=True)
+m, n, r, u, theta = sp.symbols("m n r u theta", real=True)
+x, y = sp.symbols("x y")  # complex
+bar = sp.conjugate(y)
+behind = sp.exp(-sp.I * u * theta)
 
 
 def turned(angle, x):
@@ -124,6 +127,22 @@ MUTANTS = [
     ("3.5", compares_with_one_formula, "rejected an encoder that keeps"),
     ("3.5", only_if_wrong, "every path needs a return"),
     ("3.5", lambda f, rng: "yes", "True or False, not str"),
+    ("3.6", sp.re(x * bar / behind), "the g of equation 11 again"),
+    ("3.6", sp.re(sp.conjugate(x) * y * behind), "the g of equation 11 again"),
+    ("3.6", x * bar * behind, "take the real part, `sp.re`"),
+    ("3.6", sp.conjugate(x) * y / behind, "take the real part, `sp.re`"),
+    ("3.6", x * bar / behind, "`sp.re`. And that is the g of equation 11"),
+    ("3.6", sp.re(x * y * behind), "must be conjugated"),
+    ("3.6", sp.re(x * y / behind), "must be conjugated"),
+    ("3.6", sp.im(x * bar * behind), "imaginary part"),
+    ("3.6", -sp.re(x * bar / behind), "not in front"),
+    ("3.6", -sp.re(x * bar * behind), "not in front"),
+    ("3.6", x * y * sp.cos(u * theta), "yours is complex"),
+    ("3.6", sp.re(x * bar) * sp.cos(u * theta), "write −u for its u"),
+    ("3.6", abs(x * bar * behind), "At u = 0"),
+    ("3.6", sp.re(x * bar * sp.exp(sp.I * (n - m) * theta)), "I also see m, n"),
+    ("3.6", sp.re(x * bar * behind) / u, "not a finite number"),
+    ("3.6", sp.nan, "not a finite number"),
 ]
 
 # Right answers, spelled in other ways than the solutions.
@@ -140,4 +159,10 @@ ALSO_RIGHT = [
     ("3.3", sp.Tuple(3 * sp.exp(-m / 7), 5 * sp.exp(n / 7))),
     ("3.4", sp.cos(r * theta) + sp.I * sp.sin(r * theta)),
     ("3.4", "exp(I * r * theta)"),
+    ("3.6", sp.re(sp.conjugate(x) * y / behind)),
+    ("3.6", (x * bar * behind + sp.conjugate(x) * y / behind) / 2),
+    ("3.6", sp.re(x * bar) * sp.cos(u * theta) + sp.im(x * bar) * sp.sin(u * theta)),
+    ("3.6", abs(x * y) * sp.cos(sp.arg(x) - sp.arg(y) - u * theta)),
+    ("3.6", "re(x * conjugate(y) * exp(-I * u * theta))"),
+    ("3.6", sp.re(sp.Symbol("x") * sp.conjugate(sp.Symbol("y") * sp.exp(sp.I * sp.Symbol("u") * theta)))),
 ]

@@ -68,6 +68,15 @@ def test_page_fits_a_phone(visit, homes, page):
 
 
 @pytest.mark.parametrize("page", PAGES)
+def test_formulas_that_fit_stay_in_their_line(visit, homes, page):
+    """On a wide screen no formula of the running text gets a line of its own, in bold and in links neither."""
+    seen = visit(homes["file"], page)
+    alone = seen.tab.evaluate("""[...document.querySelectorAll("article span.math")].filter((e) => getComputedStyle(e).display !== "inline")
+        .map((e) => e.parentElement.textContent.slice(0, 80))""")
+    assert not alone, f"{page}: a formula stands alone in: {alone}"
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_page_is_accessible_in_light_and_dark(visit, homes, page):
     """axe-core finds nothing, with every hint open; the switch leads from the system's light to dark."""
     seen = visit(homes["file"], page, color_scheme="light", reduced_motion="reduce")

@@ -1,13 +1,21 @@
 """What the displayed equations say, in numbers: both sides at random words and positions, and a mutated side that must differ.
 
 code/authoring/equations.toml names for each equation the test that would fail if it were wrong. SymPy has no part in these:
-they read the equation anew. Rounding is bounded by `rounding` of rotation_claims.py, once for each side.
+they read the equation anew. Rounding is bounded by `rounding` of rotation_claims.py, once for each side; that of scores by
+the one of encoding_claims.py, which covers both sides.
 """
 
+import cmath
+import math
+
+import encoding_claims
 import numpy as np
 import pytest
+from encoding_claims import HEAD, REACH, WIDTH, number_of_bucket, wave
 from rotation_claims import EPS, normal, rounding
 
+from ropebook import encodings
+from ropebook.attention import attention, weights
 from ropebook.frequencies import frequencies
 from ropebook.rotation import angles, rotate, rotation_matrix
 
@@ -37,6 +45,242 @@ def holds(left, right, mutant, bound):
     error, gap = np.abs(left - right), np.abs(left - mutant).max()
     assert (error <= bound).all(), f"the sides differ by up to {error.max():.1e}"
     assert gap > 0.1, f"the mutated side differs by {gap:.1e} only"
+
+
+# ---- chapter 1: order ----------------------------------------------------------------------------
+
+T = 7  # words
+WORDS = normal(T, WIDTH, seed=4)  # (T, C)
+W_Q, W_K, W_V = normal(3, HEAD, WIDTH, seed=5) / np.sqrt(WIDTH)  # (D, C)
+CYCLE = np.roll(np.eye(T), 1, axis=0)  # (T, T), a shuffle that is not its own inverse
+
+
+def attended(x, causal=False):
+    """A(X): the words (T, C) through projections and attention."""
+    return attention(x @ W_Q.T, x @ W_K.T, x @ W_V.T, causal)
+
+
+def mean_rounding(q, k, v, before=0):
+    """Rounding of one evaluation of (2), whose q, k and v may have gone through sums of `before` terms and are at most these.
+
+    A score is a sum of D products of two such numbers; an error e of scores multiplies a weight by e^{2e} at most; then come
+    an exponential and two sums of T terms.
+    """
+    score = (np.abs(q) @ np.abs(k).T).max() / np.sqrt(HEAD)
+    return EPS * (2 * (HEAD + 2 * before + 3) * score + 2 * T + 8 + before) * np.abs(v).max()
+
+
+SIZES = [np.abs(WORDS) @ np.abs(w).T for w in (W_Q, W_K, W_V)]
+SHUFFLED = 2 * mean_rounding(*SIZES, before=WIDTH)  # bound on the difference of two outputs of `attended`
+
+
+def test_attention_is_a_weighted_mean_of_the_values():
+    """(2): the two sums term by term; without √d it is another mean, and so it is when the last word is left out below."""
+    q, k, v = normal(3, T, HEAD, seed=6)
+
+    def loop(root, below=T):
+        share = lambda m, n: math.exp(sum(a * b for a, b in zip(q[m], k[n])) / root)
+        return [sum(v[n] * share(m, n) for n in range(T)) / sum(share(m, n) for n in range(below)) for m in range(T)]
+
+    for mutant in (loop(1), loop(math.sqrt(HEAD), below=T - 1)):
+        holds(attention(q, k, v), loop(math.sqrt(HEAD)), mutant, 2 * mean_rounding(q, k, v))
+
+
+def test_shuffled_scores_have_rows_and_columns_moved():
+    """(1a): S(PX) = P S(X) Pᵀ; not if the columns stay, nor if they are moved back."""
+    w, at = encoding_claims.weights(encodings), np.zeros(T)
+    scores = lambda x: encodings.nope(x, x, at, at, w)
+    bound = encoding_claims.rounding(WORDS, WORDS, w, 0).max()
+    for mutant in (CYCLE @ scores(WORDS), CYCLE @ scores(WORDS) @ CYCLE):
+        holds(scores(CYCLE @ WORDS), CYCLE @ scores(WORDS) @ CYCLE.T, mutant, bound)
+
+
+def test_shuffled_words_give_shuffled_outputs():
+    """(1b): A(PX) = P A(X); outputs neither stay nor move the other way, and a causal mask breaks it."""
+    for mutant in (attended(WORDS), CYCLE.T @ attended(WORDS), CYCLE @ attended(WORDS, causal=True)):
+        holds(attended(CYCLE @ WORDS), CYCLE @ attended(WORDS), mutant, SHUFFLED)
+
+
+def test_the_sum_of_the_outputs_sees_a_bag_of_words():
+    """(1c): 1ᵀ A(PX) = 1ᵀ A(X), sums of T numbers; with one word replaced by another it is another sum."""
+    lost = CYCLE.copy()
+    lost[1] = lost[0]
+    sums = lambda x: np.ones(T) @ attended(x)
+    bound = T * SHUFFLED + 2 * T * EPS * np.abs(attended(WORDS)).sum(0)
+    holds(sums(CYCLE @ WORDS), sums(WORDS), sums(lost @ WORDS), bound)
+
+
+def test_the_last_word_of_a_causal_layer_sees_a_bag():
+    """(1d): its output stays when earlier words change places, of three words and of more; not when it moves itself."""
+    for count in (3, T):
+        swap, cycle = np.eye(count)[[1, 0, *range(2, count)]], np.roll(np.eye(count), 1, axis=0)
+        last = lambda x: attended(x, causal=True)[-1]
+        x = WORDS[:count]
+        holds(last(swap @ x), last(x), last(cycle @ x), SHUFFLED)
+        assert np.abs(attended(swap @ x, causal=True)[1] - attended(x, causal=True)[1]).max() > 0.1  # the second word's changes
+
+
+def test_equal_scores_make_the_start_token_a_counter():
+    """(1e): with all scores 0 and a causal mask the start token weighs 1/m at word m, exactly; 1/(m + 1) counts a word too many."""
+    m, start, none = np.arange(1, T + 1), np.eye(T)[:, :1], np.zeros((T, HEAD))
+    holds(weights(np.zeros((T, T)), causal=True)[:, 0], 1 / m, 1 / (m + 1), 0)
+    holds(attention(none, none, start, causal=True)[:, 0], 1 / m, 1 / (m + 1), 0)
+
+
+# ---- chapter 2: encodings ------------------------------------------------------------------------
+
+CASE = encoding_claims.case(encodings)  # 9 words that ask, 7 that are asked, their positions, and weights
+HERE = CASE[-1]
+Q, K, R = HERE.w_q, HERE.w_k, HERE.w_r  # (D, C)
+
+
+def each_pair(formula, x, y, m, n, *_):
+    """formula(x, y, m, n) of one query's word at m and one key's at n, for all pairs: (M, N)."""
+    return np.array([[formula(a, b, int(i), int(j)) for b, j in zip(y, n)] for a, i in zip(x, m)])
+
+
+def scores_hold(encode, formula, *mutants, case=CASE):
+    """The library's scores are the formula's, and no mutated formula's."""
+    x, y, m, n, w = case
+    bound = encoding_claims.rounding(x, y, w, max(*m, *n))
+    for mutant in mutants:
+        holds(encode(*case), each_pair(formula, *case), each_pair(mutant, *case), bound)
+
+
+def offset_vector(offset):
+    """p̃ of a clipped offset, its row counted from −r."""
+    return HERE.relative[max(-REACH, min(REACH, offset)) + REACH]
+
+
+def table(position):
+    return HERE.table[position]
+
+
+def test_each_word_makes_its_own_query_and_key():
+    """(1): f_q of word and position m, f_k of word and position n, each made alone, score as the library; not f_q at n."""
+    theta = frequencies(HEAD)
+    makers = {
+        encodings.sinusoidal: lambda W, x, at: W @ (x + wave(at)),
+        encodings.learned: lambda W, x, at: W @ (x + table(at)),
+        encodings.rope: lambda W, x, at: rotation_matrix(at, theta) @ (W @ x),
+    }
+    for encode, f in makers.items():
+        scores_hold(encode, lambda x, y, m, n: f(Q, x, m) @ f(K, y, n), lambda x, y, m, n: f(Q, x, n) @ f(K, y, m))
+
+
+def test_a_vector_for_each_position_is_added_before_projecting():
+    """(3): W_t(x_i + p_i) with a learned table, for queries and keys; not with the other word's position, nor on one side only."""
+    f = lambda W, x, p: W @ (x + p)
+    scores_hold(encodings.learned, lambda x, y, m, n: f(Q, x, table(m)) @ f(K, y, table(n)),
+                lambda x, y, m, n: f(Q, x, table(n)) @ f(K, y, table(m)),
+                lambda x, y, m, n: f(Q, x, table(m)) @ f(K, y, 0))  # fmt: skip
+
+
+def test_entries_are_sines_and_cosines_of_the_position():
+    """(4): entries 2t and 2t + 1; with k for i, as the paper prints, all positions are one vector; half the exponent is wrong.
+
+    An angle is a power, whose exponent is at most 4 roundings off times log 10000, and a product: under 12 EPS each side.
+    """
+    positions = np.array([0, 1, 2, 7, 40, 511])
+
+    def by_hand(place, factor=2):
+        speed = [10000 ** (-factor * t / WIDTH) for t in range(WIDTH // 2)]
+        return np.array([[f(place(i) * s) for s in speed for f in (math.sin, math.cos)] for i in positions])
+
+    bound = 2 * EPS * (12 * positions[:, None] + 2)
+    for mutant in (by_hand(lambda i: 3), by_hand(lambda i: i, factor=1), by_hand(lambda i: -i)):
+        holds(encodings.sinusoid(positions, WIDTH), by_hand(lambda i: i), mutant, bound)
+
+
+def test_two_waves_multiply_to_the_cosine_of_the_offset():
+    """(2a): for each speed, p_mᵀ p_n = cos(θ(m − n)), and m + n for m − n is another number. Speeds are rounded as in (4)."""
+    theta = 10000.0 ** (-2 * np.arange(WIDTH // 2) / WIDTH)
+    waves = lambda at: encodings.sinusoid(at, WIDTH).reshape(len(at), -1, 2)  # (T, C/2, 2)
+    m, n = M[:, None], N[:, None]
+    bound = 2 * rounding(2, 12 * (np.abs(m) + np.abs(n)))
+    holds((waves(M) * waves(N)).sum(-1), np.cos(theta * (m - n)), np.cos(theta * (m + n)), bound)
+
+
+def test_the_score_of_sums_has_four_terms():
+    """(6): word and position ask word and position; three terms are not enough, and W_q, W_k are not exchanged in the last."""
+    def four(x, y, m, n, last=lambda p, s: p @ Q.T @ K @ s):
+        return x @ Q.T @ K @ y + x @ Q.T @ K @ table(n) + table(m) @ Q.T @ K @ y + last(table(m), table(n))
+
+    scores_hold(encodings.learned, four, lambda *pair: four(*pair, last=lambda p, s: 0),
+                lambda *pair: four(*pair, last=lambda p, s: p @ K.T @ Q @ s))  # fmt: skip
+
+
+def shaw(x, y, offset, query=Q, key=K):
+    return (query @ x) @ (key @ (y + offset_vector(offset)))
+
+
+def test_the_query_is_the_projected_word():
+    """(5q): of Shaw's two, the query knows no offset: W_q x_m, not W_k x_m, nor W_q(x_m + p̃)."""
+    scores_hold(encodings.shaw, lambda x, y, m, n: shaw(x, y, m - n), lambda x, y, m, n: shaw(x, y, m - n, query=K),
+                lambda x, y, m, n: shaw(x + offset_vector(m - n), y, m - n))  # fmt: skip
+
+
+def test_the_key_has_the_vector_of_its_offset_added():
+    """(5k): W_k(x_n + p̃_r) with r from m − n; not from n − m, not without p̃, not with W_q."""
+    scores_hold(encodings.shaw, lambda x, y, m, n: shaw(x, y, m - n), lambda x, y, m, n: shaw(x, y, n - m),
+                lambda x, y, m, n: shaw(x, y, m - n, query=Q, key=Q), lambda x, y, m, n: (Q @ x) @ (K @ y))  # fmt: skip
+
+
+def test_the_value_has_the_vector_of_its_offset_added():
+    """(5v): W_v(x_n + p̃_r) for every query m, looked up by the library; not with n − m, nor without p̃."""
+    x, y, m, n, w = CASE
+    values = encodings.shaw_values(y, m, n, W_V, w.relative)  # (M, N, D)
+    by_hand = lambda vector: each_pair(lambda a, b, i, j: W_V @ (b + vector(i - j)), *CASE)
+    bound = 2 * EPS * (WIDTH + 1) * (np.abs(y).max() + np.abs(w.relative).max()) * np.abs(W_V).sum(1)
+    for mutant in (lambda u: offset_vector(-u), lambda u: 0):
+        holds(values, by_hand(offset_vector), by_hand(mutant), bound)
+
+
+def test_offsets_are_clipped_at_both_ends():
+    """(5r): r = max(r_min, min(r_max, m − n)), exactly; not of n − m, and not with the two ends exchanged."""
+    rows = np.arange(-REACH, REACH + 1)[:, None]
+    clip = lambda low, high, sign=1: np.array([max(low, min(high, sign * u)) for u in M - N])
+    for mutant in (clip(-REACH, REACH, sign=-1), clip(REACH, -REACH), M - N):
+        holds(encodings.clipped(rows, M - N)[:, 0], clip(-REACH, REACH), mutant, 0)
+
+
+def test_transformer_xl_asks_four_questions():
+    """(7): waves of m − n through W̃_k, u and v for the asking position; not of n − m, nor with W_k, nor with u and v exchanged."""
+    def terms(x, y, m, n, sign=1, other=R, u=HERE.u, v=HERE.v):
+        asked = other @ wave(sign * (m - n))
+        return x @ Q.T @ K @ y + x @ Q.T @ asked + u @ Q.T @ K @ y + v @ Q.T @ asked
+
+    changes = (dict(sign=-1), dict(other=K), dict(u=HERE.v, v=HERE.u), dict(v=0 * HERE.v))
+    scores_hold(encodings.transformer_xl, terms, *(lambda *pair, c=c: terms(*pair, **c) for c in changes))
+
+
+def bias(offset):
+    return HERE.bias[number_of_bucket(offset)]
+
+
+def test_t5_adds_a_number_of_the_offset():
+    """(8): the bare score plus b of m − n; not b of n − m, nor minus b, nor with W_k for W_q."""
+    scores_hold(encodings.t5, lambda x, y, m, n: x @ Q.T @ K @ y + bias(m - n), lambda x, y, m, n: x @ Q.T @ K @ y + bias(n - m),
+                lambda x, y, m, n: x @ Q.T @ K @ y - bias(m - n), lambda x, y, m, n: x @ K.T @ Q @ y + bias(m - n))  # fmt: skip
+
+
+def test_tupe_lets_positions_ask_positions():
+    """(9): through U_q and U_k, plus T5's number; not with the two exchanged, nor with the words' projections, nor without b."""
+    def terms(x, y, m, n, left=HERE.u_q, right=HERE.u_k, b=bias):
+        return x @ Q.T @ K @ y + table(m) @ left.T @ right @ table(n) + b(m - n)
+
+    changes = (dict(left=HERE.u_k, right=HERE.u_q), dict(left=Q, right=K), dict(b=lambda u: 0))
+    scores_hold(encodings.tupe, terms, *(lambda *pair, c=c: terms(*pair, **c) for c in changes))
+
+
+def test_deberta_lets_words_and_offsets_ask_each_other():
+    """(10): the same offset m − n in both middle terms; not n − m in the last, nor without it, nor with offsets asking offsets."""
+    def terms(x, y, m, n, last=1, more=0):
+        p, p_last = offset_vector(m - n), offset_vector(last * (m - n))
+        return x @ Q.T @ K @ y + x @ Q.T @ K @ p + abs(last) * p_last @ Q.T @ K @ y + more * p @ Q.T @ K @ p
+
+    changes = (dict(last=-1), dict(last=0), dict(more=1))
+    scores_hold(encodings.deberta, terms, *(lambda *pair, c=c: terms(*pair, **c) for c in changes))
 
 
 # ---- chapter 3: the plane ------------------------------------------------------------------------
@@ -100,6 +344,21 @@ def test_rotation_meets_the_complex_wish_and_the_boost_does_not():
     assert np.abs((there - here).imag).max() > 0.1
 
 
+def test_the_encoded_query_and_key():
+    """(20): q_m is the query turned by its own position, k_n the key by its own; not by each other's."""
+    pair = lambda m, n: np.stack([number(X) * np.exp(1j * THETA * m), number(Y) * np.exp(1j * THETA * n)])
+    encoded = np.stack([number(turned(X, M)), number(turned(Y, N))])
+    size = np.stack([np.linalg.norm(X, axis=1), np.linalg.norm(Y, axis=1)])
+    holds(encoded, pair(M, N), pair(N, M), 2 * size * off(M, N))
+
+
+def test_the_wish_with_the_offset_reversed():
+    """(21): the score is the g of n − m that is read off with the query at 0 and the key at n − m; that g of m − n is not."""
+    score = lambda m, n: (turned(X, m) * turned(Y, n)).sum(-1)
+    g = lambda u: score(0 * u, u)
+    holds(score(M, N), g(N - M), g(M - N), LENGTHS * (off(M, N) + off(0, N - M)))
+
+
 def test_length_and_angle_make_the_number():
     """(23): f = R e^{iΘ} with its length and angle, which lie between −π and π; e^{−iΘ} makes its mirror image."""
     f = number(turned(X, M))
@@ -118,6 +377,49 @@ def test_position_zero_leaves_words_alone():
     holds(turned(X, 0 * M), X, turned(X, 0 * M + 1), 0)
 
 
+def test_the_word_is_its_length_and_its_angle():
+    """(25): the length by Pythagoras, the angle by the arctangent of both coordinates; its negative makes the conjugate."""
+    length, angle = np.sqrt((X**2).sum(1)), np.arctan2(X[:, 1], X[:, 0])
+    start = number(turned(X, 0 * M))
+    holds(start, length * np.exp(1j * angle), length * np.exp(-1j * angle), length * rounding(2, 2 * np.pi))
+
+
+def grown(m, n):
+    """f_q(x, m) and f_k(y, n) of the family of (3e), as complex numbers, and the bound on the rounding of their product per size."""
+    return number(X) * np.exp(m * (KAPPA + 1j * THETA)), number(Y) * np.exp(n * (-KAPPA + 1j * THETA)), off(m, n, KAPPA + THETA)
+
+
+def test_lengths_multiply_to_the_same_at_equal_positions():
+    """(26a): even where the query grows and the key shrinks; with the key at 0 the product is another one."""
+    product = lambda m, n: np.abs(grown(m, n)[0]) * np.abs(grown(m, n)[1])
+    holds(product(M, M), product(0 * M, 0 * M), product(M, 0 * M), LENGTHS * (grown(M, M)[2] + rounding(2, 0)))
+
+
+def test_angles_differ_by_the_same_at_equal_positions():
+    """(26b): up to full turns, so as directions; with the key at 0 the difference is another one."""
+    direction = lambda z: z / np.abs(z)
+    between = lambda m, n: direction(number(turned(X, m))) * direction(number(turned(Y, n))).conj()
+    holds(between(M, M), between(0 * M, 0 * M), between(M, 0 * M), off(M, M) + 2 * rounding(2, 0))
+
+
+def test_an_angle_is_the_word_s_own_plus_one_of_the_position():
+    """(28): up to full turns, with one φ for queries and keys; φ minus the word's angle is another direction."""
+    phi = angles(M, [THETA])[:, 0]
+    for words in (X, Y):
+        z, own = number(turned(words, M)), np.angle(number(words))
+        holds(z / np.abs(z), np.exp(1j * (phi + own)), np.exp(1j * (phi - own)), 3 * off(M, 0) + rounding(2, 5 * np.pi))
+
+
+def test_the_angle_s_step_is_the_same_everywhere():
+    """(29): of the library's angles and of those measured on a turned arrow, up to full turns; two places are another step."""
+    phi = lambda m: angles(m, [THETA])[:, 0]
+    zero = 0 * M
+    holds(phi(M + 1) - phi(M), phi(zero + 1) - phi(zero), phi(M + 2) - phi(M), 2 * EPS * THETA * (2 * np.abs(M) + 2))
+    arrow = lambda m: number(turned(np.tile([1.0, 0.0], (len(m), 1)), m))
+    step = lambda far: arrow(M + far) * arrow(M).conj()
+    holds(step(1), arrow(zero + 1) * arrow(zero).conj(), step(2), off(M + 1, M) + off(1, 0))
+
+
 def test_angles_grow_by_the_same_step():
     """(30): the angle of (1, 0), followed round the circle, is θm, and θ(m + 1) starts at the wrong place.
 
@@ -132,10 +434,10 @@ def test_angles_grow_by_the_same_step():
 
 def test_growing_encoders_meet_the_wish_with_a_fading_score():
     """(3e): x e^{m(κ+iθ)} and y e^{n(−κ+iθ)} score e^{κ(m−n)} Re[x ȳ e^{iθ(m−n)}], and m + n for m − n is another number."""
-    f_q, f_k = number(X) * np.exp(M * (KAPPA + 1j * THETA)), number(Y) * np.exp(N * (-KAPPA + 1j * THETA))
+    f_q, f_k, error = grown(M, N)
     formula = lambda u: np.exp(KAPPA * u) * (number(X) * number(Y).conj() * np.exp(1j * THETA * (M - N))).real
-    speed = KAPPA + THETA
-    holds((f_q * f_k.conj()).real, formula(M - N), formula(M + N), LENGTHS * np.exp(KAPPA * (M - N)) * (off(M, N, speed) + off(M - N, 0, speed)))
+    bound = LENGTHS * np.exp(KAPPA * (M - N)) * (error + off(M - N, 0, KAPPA + THETA))
+    holds((f_q * f_k.conj()).real, formula(M - N), formula(M + N), bound)
 
 
 def test_lengths_are_kept():
@@ -144,12 +446,243 @@ def test_lengths_are_kept():
     holds(np.linalg.norm(turned(X, M), axis=1), length, length * np.exp(KAPPA * M), 2 * length * rounding(2, 0))
 
 
+def test_the_encoded_word_is_the_word_turned():
+    """(31): the word's length, its angle and mθ together are the library's rotation, which is not the one turned back."""
+    made = np.abs(number(X)) * np.exp(1j * (THETA * M + np.angle(number(X))))
+    bound = np.abs(number(X)) * (3 * off(M, 0) + rounding(2, 5 * np.pi))
+    for turn in (lambda sign: number(turned(X, sign * M)), lambda sign: np.exp(1j * sign * M * THETA) * number(X)):
+        holds(made, turn(1), turn(-1), bound)
+
+
+def turned_score(query, m, key, n):
+    """Re[q k̄ e^{iθ(m − n)}] summed over the planes of (D,) vectors."""
+    q, k = query[0::2] + 1j * query[1::2], key[0::2] + 1j * key[1::2]
+    return (q * k.conj() * np.exp(1j * frequencies(len(query)) * (m - n))).sum().real
+
+
+def test_at_position_zero_stand_the_projected_words():
+    """(32): RoPE turns W_q x_m and W_k x_n; W_q x_n, as the paper prints, is another query, and W_k x_m, W_q x_n are another pair."""
+    scores_hold(encodings.rope, lambda x, y, m, n: turned_score(Q @ x, m, K @ y, n), lambda x, y, m, n: turned_score(Q @ y, m, K @ y, n),
+                lambda x, y, m, n: turned_score(K @ x, m, Q @ y, n))  # fmt: skip
+    x, y, _, _, w = CASE
+    scores_hold(encodings.rope, lambda x, y, m, n: (Q @ x) @ (K @ y), lambda x, y, m, n: (Q @ y) @ (K @ y),
+                case=(x, y, np.zeros(len(x)), np.zeros(len(y)), w))  # fmt: skip
+
+
+def test_the_projected_word_is_turned_as_a_complex_number():
+    """(33): e^{imθ} times W_q x_m of the plane, θ = 1 radian; turned before the projection or backward it is another score."""
+    w = encodings.random_weights(np.random.default_rng(8), width=2, head_dim=2, longest=4, reach=1)
+    (x, y), (m, n) = normal(2, 8, 2, seed=9), np.random.default_rng(10).integers(0, 40, (2, 8))
+    read = lambda v: complex(v[0], v[1])
+    turn = lambda z, at: cmath.exp(1j * at) * z
+    before = lambda v, at: np.array([turn(read(v), at).real, turn(read(v), at).imag])
+    after = lambda x, y, m, n: (turn(read(w.w_q @ x), m) * turn(read(w.w_k @ y), n).conjugate()).real
+    scores_hold(encodings.rope, after, lambda x, y, m, n: (w.w_q @ before(x, m)) @ (w.w_k @ before(y, n)),
+                lambda x, y, m, n: after(x, y, -m, -n), case=(x, y, m, n, w))  # fmt: skip
+
+
 def test_the_boost_meets_the_wish():
     """(3f): the boost's score, whose terms fade and grow with the offset, and do not with the offset reversed."""
     score, size = boosted(M, N)
     terms = X * Y
     formula = lambda u: terms[:, 0] * np.exp(-KAPPA * u) + terms[:, 1] * np.exp(KAPPA * u)
     holds(score.real, formula(M - N), formula(N - M), size * (off(M, N, KAPPA) + off(M - N, 0, KAPPA)))
+
+
+# ---- chapter 4: the theorem ----------------------------------------------------------------------
+
+PLANES = np.array([1.0, 0.3, 0.05, 0.002])  # (D/2,) radians per token
+SQUARE = encodings.random_weights(np.random.default_rng(11), width=HEAD, head_dim=HEAD, longest=4, reach=1)  # C = D
+ASK, ASKED = normal(2, 12, HEAD, seed=12)  # (T, C)
+AT, ASKED_AT = np.random.default_rng(13).integers(0, 40, (2, 12))
+
+
+def test_one_matrix_after_the_projection():
+    """(14): R_m W_q x is what the library's rotation makes of W_q x; W_q R_m x, turned before, is not."""
+    by_matrix = lambda apply: np.array([apply(rotation_matrix(m, PLANES), x) for x, m in zip(ASK, AT)])
+    size = np.linalg.norm(np.abs(ASK) @ np.abs(SQUARE.w_q).T, axis=1)[:, None]
+    bound = 2 * size * (rounding(HEAD, AT[:, None]) + HEAD * EPS)
+    holds(rotate(ASK @ SQUARE.w_q.T, AT, PLANES), by_matrix(lambda turn, x: turn @ SQUARE.w_q @ x),
+          by_matrix(lambda turn, x: SQUARE.w_q @ turn @ x), bound)  # fmt: skip
+
+
+@pytest.mark.parametrize("m", [1.0, -7.0, 2.5, 300.0])
+def test_the_matrix_is_orthogonal(m):
+    """(4a): R_mᵀ R_m is the identity, R_m R_m is not. cos² + sin² of one computed angle: the angle's own rounding has no part."""
+    turn = rotation_matrix(m, PLANES)
+    holds(turn.T @ turn, np.eye(HEAD), turn @ turn, rounding(HEAD, 0))
+
+
+def test_positions_meet_between_the_learned_matrices():
+    """(4b): xᵀ W_qᵀ R_{n−m} W_k y; without the transpose, as the paper prints, or with m − n it is another score."""
+    def score(x, y, m, n, left=SQUARE.w_q.T, sign=1):
+        return x @ left @ rotation_matrix(sign * (n - m), frequencies(HEAD)) @ SQUARE.w_k @ y
+
+    scores_hold(encodings.rope, score, lambda *pair: score(*pair, left=SQUARE.w_q), lambda *pair: score(*pair, sign=-1),
+                case=(ASK, ASKED, AT, ASKED_AT, SQUARE))  # fmt: skip
+
+
+def test_the_waves_are_one_vector_turned_backward():
+    """(4c): (sin mθ, cos mθ) is R_{−m} (0, 1) for each speed of the sinusoidal encoding; R_m (0, 1) it is not."""
+    turn = lambda sign: rotate(np.tile([0.0, 1.0], (len(M), WIDTH // 2)), sign * M, frequencies(WIDTH))
+    holds(encodings.sinusoid(M, WIDTH), turn(-1), turn(1), 2 * rounding(2, np.abs(M))[:, None])
+
+
+def whole(seed):
+    """A random matrix of whole numbers whose inverse is whole, too, and that inverse: products of such are exact."""
+    lower, upper = np.random.default_rng(seed).integers(-1, 2, (2, 3, 3))
+    matrix = (np.tril(lower, -1) + np.eye(3, dtype=int)) @ (np.triu(upper, 1) + np.eye(3, dtype=int))
+    inverse = np.rint(np.linalg.inv(matrix)).astype(int)
+    assert (matrix @ inverse == np.eye(3)).all()
+    return matrix, inverse
+
+
+def power(matrix, inverse, exponent):
+    return np.linalg.matrix_power(matrix if exponent >= 0 else inverse, abs(exponent))
+
+
+PLACES = range(-3, 4)
+
+
+def family(seed):
+    """{m: A_m}, {n: B_n} that grant (4d), built from a step J in a hidden basis S; G is no part of it."""
+    (J, back), (S, S_inverse), (left, _), (right, _) = (whole(seed + i) for i in (0, 10, 20, 30))
+    A = {m: (left @ power(J, back, -m) @ S_inverse).T for m in range(-4, 5)}
+    return A, {n: S @ power(J, back, n) @ right for n in range(-4, 5)}
+
+
+def found(A, B):
+    """G and its inverse, read off positions 0 and 1 of the keys; the queries' give the same."""
+    inverse = lambda matrix: np.rint(np.linalg.inv(matrix)).astype(int)
+    G, G_inverse = B[1] @ inverse(B[0]), B[0] @ inverse(B[1])
+    assert (G @ G_inverse == np.eye(3)).all() and (inverse(A[1].T) @ A[0].T == G).all()
+    return G, G_inverse
+
+
+FAMILIES = pytest.mark.parametrize("seed", [100, 200, 300])
+
+
+@FAMILIES
+def test_families_that_follow_the_offset(seed):
+    """(4d), exactly: A_mᵀ B_n stays when both positions move, not when the query's alone does; C(0) is invertible."""
+    A, B = family(seed)
+    product = lambda step, both: np.array([A[m + step].T @ B[n + step * both] for m in PLACES for n in PLACES])
+    for step in (1, -1):
+        holds(product(0, True), product(step, True), product(step, False), 0)
+    assert round(abs(np.linalg.det(A[2].T @ B[2]))) == 1
+
+
+@FAMILIES
+def test_keys_are_moved_by_powers_of_one_matrix(seed):
+    """(4e), exactly: two positions give G, and G^n B_0 gives the others; B_0 G^n does not."""
+    A, B = family(seed)
+    powers = [power(*found(A, B), n) for n in PLACES]
+    holds(np.array([B[n] for n in PLACES]), np.array([g @ B[0] for g in powers]), np.array([B[0] @ g for g in powers]), 0)
+
+
+@FAMILIES
+def test_queries_are_moved_by_its_inverse_transposed(seed):
+    """(4f), exactly: (G^{−m})ᵀ A_0; neither (G^m)ᵀ A_0 nor G^{−m} A_0."""
+    A, B = family(seed)
+    G = found(A, B)
+    by = lambda move: np.array([move(m) @ A[0] for m in PLACES])
+    for mutant in (lambda m: power(*G, m).T, lambda m: power(*G, -m)):
+        holds(np.array([A[m] for m in PLACES]), by(lambda m: power(*G, -m).T), by(mutant), 0)
+
+
+@FAMILIES
+def test_powers_of_any_matrix_grant_the_wish(seed):
+    """(4g), exactly: A_mᵀ B_n = A_0ᵀ G^{n−m} B_0, for the families above and for random G, A_0 and B_0; not with n + m."""
+    A, B = family(seed)
+    G, A_0, B_0 = whole(seed + 40), whole(seed + 50)[0], whole(seed + 60)[0]
+    built = {m: power(*G, -m).T @ A_0 for m in PLACES}, {n: power(*G, n) @ B_0 for n in PLACES}
+    for (A, B), G in (((A, B), found(A, B)), (built, G)):
+        scores = np.array([A[m].T @ B[n] for m in PLACES for n in PLACES])
+        formula = lambda sign: np.array([A[0].T @ power(*G, n - sign * m) @ B[0] for m in PLACES for n in PLACES])
+        holds(scores, formula(1), formula(-1), 0)
+
+
+def test_a_query_that_loses_a_direction_lets_keys_run_wild():
+    """(4h), exactly: the product does not know n, and B_n is no power of a matrix; on the other side the loss hides nothing."""
+    blind = np.array([[1.0, 0], [0, 0]])
+    wild = {n: np.array([[1, 0], [np.sin(n**2), 1 + n**3]]) for n in range(6)}
+    products = lambda apply: np.array([apply(b) for b in wild.values()])
+    holds(products(lambda b: blind @ b), blind[None], products(lambda b: b @ blind), 0)
+    steps = [wild[n + 1] @ np.linalg.inv(wild[n]) for n in range(5)]
+    assert np.abs(steps[1] - steps[0]).max() > 0.1
+
+
+def test_lengths_determine_dot_products():
+    """(4i): 2 xᵀy from three squared lengths, with + |y|² another number; rounded: sums of D terms, then two differences."""
+    x, y = ASK, ASKED
+    square = lambda v: (v**2).sum(-1)
+    bound = EPS * (HEAD + 5) * 2 * (square(np.abs(x) + np.abs(y)) + square(x) + square(y))
+    holds(2 * (x * y).sum(-1), square(x + y) - square(x) - square(y), square(x + y) - square(x) + square(y), bound)
+
+
+def test_the_square_of_a_complex_vector():
+    """(4j): vᵀv = aᵀa − bᵀb + 2i aᵀb, and with + bᵀb, which conjugating gives, it is another number.
+
+    It is 0 for the eigenvector a + ib of a turned plane, whose two parts are perpendicular and of one length.
+    """
+    a, b = ASK, ASKED
+    v = a + 1j * b
+    dot = lambda p, q: (p * q).sum(-1)
+    bound = 2 * EPS * (HEAD + 4) * (np.abs(a) + np.abs(b)).max() ** 2 * HEAD
+    holds(dot(v, v), dot(a, a) - dot(b, b) + 2j * dot(a, b), dot(a, a) + dot(b, b) + 2j * dot(a, b), bound)
+    v = np.array([1, 1j])
+    holds(rotation_matrix(1, [THETA]) @ v, np.exp(-1j * THETA) * v, np.exp(1j * THETA) * v, 2 * rounding(2, THETA))
+    assert v @ v == 0
+
+
+def exponential(generator, t):
+    """exp(tL) of a 2×2 matrix by its series, for |tL| ≤ 4, and the bound on its error.
+
+    Term k is a product of k matrices, each step a sum of two products and a division: 4k roundings of a^k/k! where a bounds |tL|;
+    together 4a e^a, and the 60 sums add 60 e^a. What is cut off is below 4^61/61! e^4, far less.
+    """
+    a = np.abs(t * generator).sum(1).max()
+    assert a <= 4
+    term = total = np.eye(2)
+    for k in range(1, 61):
+        term = term @ (t * generator) / k
+        total = total + term
+    return total, EPS * (4 * a + 61) * np.exp(a)
+
+
+@pytest.mark.parametrize("t", [1.0, -0.5, 2.5, 4.0])
+def test_the_exponential_of_the_generator_is_the_turn(t):
+    """(4k): exp(t [[0, −θ], [θ, 0]]) = R_t, and R_{−t} it is not."""
+    left, error = exponential(np.array([[0, -THETA], [THETA, 0]]), t)
+    holds(left, rotation_matrix(t, [THETA]), rotation_matrix(-t, [THETA]), error + rounding(2, abs(t) * THETA))
+
+
+@pytest.mark.parametrize("t", [1.0, -1.5, 2.5, -3.0])
+def test_growth_on_the_diagonal_multiplies_the_turn(t):
+    """(4l): e^{κt} R_t, and e^{−κt} R_t or e^{2κt} R_t it is not."""
+    kappa = 0.3
+    left, error = exponential(np.array([[kappa, -THETA], [THETA, kappa]]), t)
+    grow = lambda rate: np.exp(rate * t) * rotation_matrix(t, [THETA])
+    for rate in (-kappa, 2 * kappa):
+        holds(left, grow(kappa), grow(rate), error + np.exp(kappa * t) * rounding(2, abs(t) * (THETA + kappa)))
+
+
+def test_a_shear_is_the_penalty_of_alibi():
+    """(4m): the product of the sheared entries is −a(m − n), not a(m − n) or −a(m + n); ALiBi's loss for n ≤ m, not beyond.
+
+    Two products and a sum on each side; the library multiplies by the root of D, which is divided out again.
+    """
+    a, (m, n) = 0.3, (grid.ravel() for grid in np.meshgrid(np.arange(10), np.arange(10), indexing="ij"))
+    query = lambda m: np.array([[1, 0], [-m, 1]]) @ [a, 0]
+    key = lambda n: np.array([[1, n], [0, 1]]) @ [0, 1]
+    sheared, bound = np.array([query(i) @ key(j) for i, j in zip(m, n)]), 8 * EPS * a * (m + n)
+    for mutant in (a * (m - n), -a * (m + n)):
+        holds(sheared, -a * (m - n), mutant, bound)
+    places, nothing = np.arange(10), np.zeros((10, WIDTH))
+    penalty = encodings.alibi(nothing, nothing, places, places, encoding_claims.bare(encodings, slope=a)).ravel() / math.sqrt(HEAD)
+    behind = n <= m
+    holds(penalty[behind], sheared[behind], -sheared[behind], bound[behind])
+    holds(penalty[~behind], -sheared[~behind], sheared[~behind], bound[~behind])  # ahead, the shear rewards distance
 
 
 # ---- chapter 5: many planes ----------------------------------------------------------------------
@@ -161,9 +694,6 @@ def test_frequencies_fall_by_the_same_factor(base):
     spectrum = lambda step: np.exp(-step * np.arange(4) / 8 * np.log(base))
     theta = frequencies(8, base)
     holds(theta, spectrum(2), spectrum(1), theta * EPS * 6 * (np.abs(np.log(theta)) + 1))
-
-
-PLANES = np.array([1.0, 0.3, 0.05, 0.002])  # (D/2,) radians per token
 
 
 @pytest.mark.parametrize("m", [1.0, -7.0, 2.5, 300.0])

@@ -3,7 +3,7 @@
 import pytest
 import sympy as sp
 
-from ropebook.symbolic import MIME, Rotation, difference, inner, latex, named, prove, state
+from ropebook.symbolic import MIME, Rotation, difference, inner, latex, named, named_matrix, prove, state
 
 m, n, theta = sp.symbols("m n theta", real=True)
 x, y = sp.symbols("x y")
@@ -61,3 +61,50 @@ def test_named_functions_print_as_names_and_expand_in_proofs():
 def test_matrix_prints_on_one_line():
     text = latex(R(m).as_explicit())
     assert "\n" not in text and r"\\" not in text and text.count(r"\cr") == 1
+
+
+# ---- matrices with names -------------------------------------------------------------------------
+
+d = sp.Symbol("d", integer=True, positive=True)
+G, X, Y = (sp.MatrixSymbol(name, d, d) for name in "GXY")
+
+
+def test_rotation_of_several_planes_is_block_diagonal():
+    speeds = sp.symbols("theta_0 theta_1", real=True)
+    blocks = Rotation(m, speeds)
+    assert latex(blocks) == "R_{m}"
+    assert blocks.as_explicit() == sp.diag(*(Rotation(m, speed).as_explicit() for speed in speeds))
+    prove("16", blocks.T * Rotation(n, speeds), Rotation(n - m, speeds), mutants={"m − n": Rotation(m - n, speeds)})
+
+
+def test_named_matrices_print_as_names_also_inside_products():
+    swap = named_matrix("P", lambda: sp.Matrix([[0, 1], [1, 0]]))()
+    column = named_matrix("x", lambda: sp.Matrix([x, y]))()
+    twice = named_matrix("A({})", lambda v: 2 * v)
+    assert latex(twice(swap * column)) == "A(P x)" and latex(swap.T * column) == r"P^{\top} x"
+    assert difference(twice(swap * column), 2 * swap * column) == sp.zeros(2, 1)
+    assert difference(twice(swap * column), 2 * column) != sp.zeros(2, 1)
+
+
+def test_matrix_symbols_stand_for_matrices_of_any_size():
+    power = named_matrix("B_{{{}}}", lambda at: G**at)
+    prove("4e", power(m).T * X * power(n), (G**m).T * X * G**n, mutants={"X last": (G**m).T * G**n * X, "n for m": (G**n).T * X * G**n})
+    assert difference(power(m) * power(n), power(m + n)) == sp.ZeroMatrix(d, d)
+    with pytest.raises(AssertionError, match=r"\(1\) left − right"):
+        prove("1", X * Y, Y * X, mutants={"sum": X + Y})
+
+
+def test_a_row_times_a_column_is_a_number():
+    row = sp.ImmutableMatrix([[x, y]])
+    prove("1", sp.MatMul(row, row.T), x**2 + y**2, mutants={"minus": x**2 - y**2})
+
+
+def test_compound_transposes_have_brackets():
+    assert latex(sp.Transpose(sp.MatMul(X, Y))) == r"\left(X Y\right)^{\top}"
+    assert latex(X.T) == r"X^{\top}"
+
+
+def test_a_mutant_that_differs_only_far_out_is_still_rejected_by_simplifying():
+    """At the point where numbers are tried first the two agree; then the difference decides."""
+    tried = sp.Rational(2, 37)
+    prove("1", x, x, mutants={"touches at the point": x + (x - tried) ** 9})

@@ -5,7 +5,8 @@ function markWide() {
   for (const span of document.querySelectorAll("span.math")) {
     span.classList.remove("wide");
     const formula = span.querySelector("mjx-container");
-    span.classList.toggle("wide", formula !== null && formula.offsetWidth > span.parentElement.clientWidth);
+    const block = span.parentElement.closest(":not(strong, em, a, span)");  // bold words are as narrow as they are
+    span.classList.toggle("wide", formula !== null && formula.offsetWidth > block.clientWidth);
   }
   for (const box of document.querySelectorAll("div.math, span.math.wide")) {
     if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;

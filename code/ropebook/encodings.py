@@ -90,6 +90,18 @@ def shaw(x, y, m, n, w):
     return np.einsum("md,mnd->mn", x @ w.w_q.T, keys)
 
 
+def shaw_values(y, m, n, w_v, relative):
+    """The values that each query sees: each word's, with a vector for its offset. Equation 5, the values.
+
+    y         (N, C)        the words that are asked
+    m, n      (M,), (N,)    positions of queries and of y, whole tokens
+    w_v       (D, C)        makes values
+    relative  (2r + 1, C)   p̃ᵛ, a learned vector for each offset from −r to r
+    returns   (M, N, D)
+    """
+    return (y + clipped(relative, _offsets(m, n))) @ w_v.T
+
+
 def transformer_xl(x, y, m, n, w):
     """Waves of the offset with a projection of their own, and two questions that all queries ask. Equation 7 (Dai et al., 2019)."""
     _check(x, y, m, n, w)

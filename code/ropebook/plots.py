@@ -1,6 +1,7 @@
 """The look of the chapters' still plots: the book's palette on a white card, readable in both colour schemes and in grey."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 from ropebook.figures.drawing import PALETTE
 
@@ -21,3 +22,42 @@ def axes(xlabel, ylabel, height=2.8):
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def heatmaps(maps, titles, words, label):
+    """Matrices side by side in one colour scale: a darker cell is a larger number.
+
+    maps      list of (T, T)  rows are queries, columns keys
+    titles    one a map
+    words     one list of T labels a map, written along both axes
+    label     what the numbers are, beside the colour bar
+    returns   the matplotlib Figure
+    """
+    figure, panels = plt.subplots(1, len(maps), figsize=(7, 3), layout="constrained")
+    top = max(map_.max() for map_ in maps)
+    for ax, map_, title, names in zip(panels, maps, titles, words, strict=True):
+        image = ax.imshow(map_, cmap="Greys", vmin=0, vmax=top)
+        ax.set_xticks(range(len(names)), names, rotation=45)
+        ax.set_yticks(range(len(names)), names)
+        ax.set_title(title, fontsize=10)
+    figure.colorbar(image, ax=panels, label=label, shrink=0.8)
+    return figure
+
+
+def orbits(paths, titles):
+    """Paths of a point in the plane, side by side, each from its start (a filled dot) on.
+
+    paths     list of (N, 2)
+    titles    one a path
+    returns   the matplotlib Figure
+    """
+    figure, panels = plt.subplots(1, len(paths), figsize=(7, 7 / len(paths)), layout="constrained")
+    for ax, path, title in zip(panels, paths, titles, strict=True):
+        ax.plot(*path.T, ".", color=COLOURS["k"], markersize=4)
+        ax.plot(*path[0], "o", color=COLOURS["ink"])
+        ax.set_title(title, fontsize=10)
+        ax.set_aspect("equal")
+        ax.set_xlim(-1.1 * np.abs(path).max(), 1.1 * np.abs(path).max())
+        ax.set_ylim(ax.get_xlim())
+        ax.grid(color=COLOURS["grid"], linewidth=0.6)
+    return figure

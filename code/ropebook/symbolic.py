@@ -129,16 +129,23 @@ class inner(sp.Function):
 
 
 class Rotation(sp.MatrixExpr):
-    """R_m, the 2×2 matrix that turns a plane vector by the angle m theta; prints as R with the position as index."""
+    """R_m, which turns each pair of entries by the angle m theta; prints as R with the position as index.
+
+    position   m
+    theta      the speed of the one pair, or a sequence of speeds, one a pair: then a block for each on the diagonal
+    """
 
     def __new__(cls, position, theta):
-        return super().__new__(cls, sp.sympify(position), theta)
+        return super().__new__(cls, sp.sympify(position), sp.Tuple(*theta) if hasattr(theta, "__iter__") else sp.Tuple(theta))
 
-    shape = (sp.Integer(2), sp.Integer(2))
+    @property
+    def shape(self):
+        return (sp.Integer(2 * len(self.args[1])),) * 2
 
     def _entry(self, row, column, **hints):
-        angle = self.args[0] * self.args[1]
-        return sp.Matrix([[sp.cos(angle), -sp.sin(angle)], [sp.sin(angle), sp.cos(angle)]])[row, column]
+        position, speeds = self.args
+        turns = ((sp.cos(position * theta), sp.sin(position * theta)) for theta in speeds)
+        return sp.diag(*(sp.Matrix([[cos, -sin], [sin, cos]]) for cos, sin in turns))[row, column]
 
 
 def difference(lhs, rhs):
@@ -160,6 +167,8 @@ def latex(expression):
 
 def _expand(side):
     side = _explicit(sp.sympify(side))
+    if isinstance(side, sp.MatrixBase) and side.shape == (1, 1):
+        side = side[0, 0]  # a row times a column is a number
     return side.applyfunc(lambda entry: entry.doit()) if isinstance(side, sp.MatrixBase) else side.doit()
 
 
@@ -168,7 +177,7 @@ def _explicit(side):
     side = side.replace(lambda part: isinstance(part, _NamedMatrix), lambda part: part.stands_for())
     if isinstance(side, sp.MatrixExpr) and side.has(sp.MatrixSymbol):
         return side.doit().expand().doit()
-    return side.as_explicit() if isinstance(side, sp.MatrixExpr) else side
+    return side.doit().as_explicit() if isinstance(side, sp.MatrixExpr) else side  # doit multiplies matrices of entries quickly
 
 
 def _differ_at_a_point(lhs, rhs):
@@ -176,7 +185,7 @@ def _differ_at_a_point(lhs, rhs):
     rest = _expand(lhs) - _expand(rhs)
     entries = list(rest) if isinstance(rest, sp.MatrixBase) else [] if isinstance(rest, sp.MatrixExpr) else [rest]
     symbols = sorted(set().union(*(entry.free_symbols for entry in entries)), key=str) if entries else []
-    point = {symbol: sp.prime(i + 1) if symbol.is_integer else sp.Rational(sp.prime(i + 1), 7) for i, symbol in enumerate(symbols)}
+    point = {symbol: sp.prime(i + 1) if symbol.is_integer else sp.Rational(sp.prime(i + 1), 37) for i, symbol in enumerate(symbols)}
     values = [entry.subs(point, simultaneous=True).evalf() for entry in entries]
     return any(value.is_number and abs(value) > 1e-6 for value in values)
 

@@ -1,8 +1,8 @@
 """Checkers of chapter 03, the rotation in the plane."""
 
 import numpy as np
-import sympy as sp
 
+from ropebook.checks.expressions import expression, value
 from ropebook.exercises import Wrong, call, exercise
 
 # Where expressions are compared: a formula that agrees at all of these points is the same formula for our purpose,
@@ -54,9 +54,9 @@ def _why_not_turned(got, right, m, theta):
 @exercise("3.2")
 def crossed_score(answer):
     """The score of q = (1, 0) at m and k = (0, 1) at n, as an expression in m, n, theta."""
-    expression = _expression(answer, {"m", "n", "theta"})
-    values = np.array([_value(expression, p) for p in POINTS])
-    moved = np.array([_value(expression, p | {"m": p["m"] + p["s"], "n": p["n"] + p["s"]}) for p in POINTS])
+    score = expression(answer, {"m", "n", "theta"})
+    values = np.array([value(score, p) for p in POINTS])
+    moved = np.array([value(score, p | {"m": p["m"] + p["s"], "n": p["n"] + p["s"]}) for p in POINTS])
     by_offset = lambda f: np.array([f(p["m"] - p["n"], p["theta"]) for p in POINTS])
     near = lambda other: np.abs(values - other).max() <= TOLERANCE
     if near(by_offset(lambda u, theta: np.sin(u * theta))):
@@ -71,7 +71,7 @@ def crossed_score(answer):
         raise Wrong("That is the score of two equal arrows. Here query and key are perpendicular when m = n: what must the score be there?")
     if not np.abs(values - moved).max() <= TOLERANCE:
         raise Wrong("Your expression changes when m and n move together, so it cannot be the score of a rotation.")
-    if "theta" not in {symbol.name for symbol in expression.free_symbols}:
+    if "theta" not in {symbol.name for symbol in score.free_symbols}:
         raise Wrong("There is no theta in it: how fast do the arrows turn?")
     raise Wrong("It depends on the offset alone, as it must, but it is not the score. Try m = n, where the arrows are perpendicular.")
 
@@ -83,18 +83,18 @@ def two_factors(answer):
         first, second = answer
     except (TypeError, ValueError):
         raise Wrong("Give a pair (a, b) of expressions, a in m and b in n.") from None
-    a, b = _expression(first, None), _expression(second, None)
+    a, b = expression(first, None), expression(second, None)
     for name, factor, stranger in (("a", a, "n"), ("b", b, "m")):
         if stranger in {symbol.name for symbol in factor.free_symbols}:
             raise Wrong(f"{name} may not contain {stranger}: each factor knows its own position only.")
-        values = np.array([_value(factor, p) for p in POINTS])
+        values = np.array([value(factor, p) for p in POINTS])
         if not np.isfinite(values).all() or np.abs(values.imag).max() > TOLERANCE:
             raise Wrong(f"{name} must be a real number at every position; {factor} is not.")
         if np.ptp(values.real) <= TOLERANCE:
             raise Wrong(f"{name} is constant: then its position has left no trace.")
     for p in POINTS:
         moved = p | {"m": p["m"] + p["s"], "n": p["n"] + p["s"]}
-        here, there = (_value(a, at) * _value(b, at) for at in (p, moved))
+        here, there = (value(a, at) * value(b, at) for at in (p, moved))
         if not abs(there - here) <= TOLERANCE * max(1, abs(here)):
             raise Wrong(f"With m = {p['m']}, n = {p['n']} the product is {here.real:.4g}; move both by {p['s']} and it is {there.real:.4g}. What must b undo?")
     return "The wish holds, and yet one length runs away: this is the family that keeping lengths rules out."
@@ -103,16 +103,16 @@ def two_factors(answer):
 @exercise("3.4")
 def aimed_key(answer):
     """A complex expression y in r and theta such that the score with x = 1 peaks at m - n = r, with |y| = 1."""
-    key = _expression(answer, {"r", "theta"})
+    key = expression(answer, {"r", "theta"}, "one SymPy expression (an arrow is one complex number)")
     for p in POINTS:
-        value, turned = _value(key, p), np.exp(1j * p["r"] * p["theta"])
+        got, turned = value(key, p), np.exp(1j * p["r"] * p["theta"])
         where = f"r = {p['r']}, theta = {p['theta']}"
-        if not abs(abs(value) - 1) <= TOLERANCE:
-            raise Wrong(f"For {where} your key has length {abs(value):.3f}; it must have length 1.")
-        if not (value.conjugate() * turned).real >= 1 - TOLERANCE:
-            mirrored = (value.conjugate() * turned.conjugate()).real >= 1 - TOLERANCE
+        if not abs(abs(got) - 1) <= TOLERANCE:
+            raise Wrong(f"For {where} your key has length {abs(got):.3f}; it must have length 1.")
+        if not (got.conjugate() * turned).real >= 1 - TOLERANCE:
+            mirrored = (got.conjugate() * turned.conjugate()).real >= 1 - TOLERANCE
             side = " It peaks at −r: turn the key ahead, to where the query will be." if mirrored else ""
-            raise Wrong(f"For {where} the score at m − n = r is {(value.conjugate() * turned).real:.3f}, and 1 is possible.{side}")
+            raise Wrong(f"For {where} the score at m − n = r is {(got.conjugate() * turned).real:.3f}, and 1 is possible.{side}")
     return "A key can be built to answer best at any offset: a rotation does not force attention to fade with distance."
 
 
@@ -132,6 +132,45 @@ def detector(answer):
             raise Wrong(f"Your test accepted an encoder that breaks the wish: {name}. Use several random words, positions and shifts, "
                         "so that nothing cancels by luck, and compare the scores themselves.")
     return f"It judged {len(ENCODERS)} encoders rightly, and it never asked how they were written."
+
+
+PAIRS = [dict(x=x, y=y, u=u, theta=theta) for x, y, u, theta in (
+    (1.3 + 0.4j, -0.7 + 1.1j, 1, 0.4), (-0.2 - 2.1j, 0.9 - 0.3j, -3, 0.5), (0.6 - 1.2j, 1.4 + 0.8j, 2.5, 1.3), (2.0, -1.1j, 7, 0.11), (0.8j, 1.2 - 0.5j, 4, -0.6), (1j, 0.3 + 0.3j, 0, 2.9))]
+
+
+@exercise("3.6")
+def second_sign(answer):
+    """The g of equation 21, Re[x conj(y) exp(-i u theta)] with u = n - m, as an expression in x, y, u, theta."""
+    found = expression(answer, {"x", "y", "u", "theta"}, "one SymPy expression (an arrow is one complex number)")
+    values = np.array([value(found, p) for p in PAIRS])
+    is_ = lambda f: np.abs(values - np.array([f(p["x"], np.conj(p["y"]), np.exp(1j * p["u"] * p["theta"])) for p in PAIRS])).max() <= TOLERANCE
+    if is_(lambda x, bar, turn: (x * bar / turn).real):
+        return "Both are right about the same score; they count the offset from opposite ends, so each g is the other at −u."
+    if not np.isfinite(values).all():
+        raise Wrong("Your expression is not a finite number for every x, y, u and theta.")
+    real_part = "A score is a real number: take the real part, `sp.re`."
+    conjugate = "One of the two arrows must be conjugated, as y is in the g of equation 11; otherwise their angles add up."
+    in_front = "The sign changes in the offset, not in front: at u = 0 both g are the dot product of x and y."
+    lessons = [
+        (lambda x, bar, turn: (x * bar * turn).real, "That is the g of equation 11 again. Here u = n − m, so m − n is −u."),
+        (lambda x, bar, turn: x * bar / turn, real_part),
+        (lambda x, bar, turn: np.conj(x * bar / turn), real_part),
+        (lambda x, bar, turn: x * bar * turn, f"{real_part} And that is the g of equation 11; here u = n − m."),
+        (lambda x, bar, turn: (x * np.conj(bar) / turn).real, conjugate),
+        (lambda x, bar, turn: (x * np.conj(bar) * turn).real, conjugate),
+        (lambda x, bar, turn: (x * bar / turn).imag, "That is the imaginary part. The score is the real part."),
+        (lambda x, bar, turn: -(x * bar * turn).real, in_front),
+        (lambda x, bar, turn: -(x * bar / turn).real, in_front),
+    ]
+    for wrong, lesson in lessons:
+        if is_(wrong):
+            raise Wrong(lesson)
+    if np.abs(values.imag).max() > TOLERANCE:
+        raise Wrong("A score is a real number; yours is complex.")
+    p = PAIRS[-1]
+    if not abs(values[-1] - (p["x"] * np.conj(p["y"])).real) <= TOLERANCE:
+        raise Wrong("At u = 0 the score must be the dot product of the two arrows, Re[x ȳ]; yours is not.")
+    raise Wrong("Take the g of equation 11 and write −u for its u: the same score, with the offset counted from the other end.")
 
 
 def _spin(x, angle):
@@ -154,25 +193,3 @@ ENCODERS = (
     ("rotation of words with positive first entry only", lambda x, at: _spin(x, 0.3 * at) if x[0] > 0 else np.array(x), False),
     ("rotation, then rounding to one decimal", lambda x, at: np.round(_spin(x, at), 1), False),
 )
-
-
-def _expression(answer, allowed):
-    """The reader's answer as a SymPy expression in the allowed names (None: any)."""
-    try:
-        expression = sp.sympify(answer)
-    except (sp.SympifyError, TypeError):
-        raise Wrong(f"Expected a SymPy expression, got {type(answer).__name__}.") from None
-    if isinstance(expression, (sp.MatrixBase, sp.MatrixExpr)) and expression.shape == (1, 1):
-        expression = expression[0, 0]
-    if not isinstance(expression, sp.Expr) or isinstance(expression, sp.MatrixExpr):
-        raise Wrong(f"Expected one SymPy expression (an arrow is one complex number), got {type(expression).__name__}.")
-    strange = {symbol.name for symbol in expression.free_symbols} - allowed if allowed else set()
-    if strange:
-        raise Wrong(f"Use only {', '.join(sorted(allowed))}; I also see {', '.join(sorted(strange))}.")
-    return expression.doit()
-
-
-def _value(expression, point):
-    """The expression at a point, as a complex number; a symbol of the reader's own counts as 0.37."""
-    numbers = {symbol: point.get(symbol.name, 0.37) for symbol in expression.free_symbols}
-    return complex(expression.subs(numbers, simultaneous=True))

@@ -1,0 +1,125 @@
+"""Numbers that checkers know by heart, counted again here by brute force."""
+
+from itertools import permutations
+
+import numpy as np
+import sympy as sp
+import torch
+
+from ropebook.attention import attention
+from ropebook.checks import ch01, ch02, ch04
+from ropebook.encodings import ENCODINGS, random_weights
+from ropebook.exercises import judge
+
+
+def count(vectors):
+    """How many of the vectors differ by more than rounding."""
+    return len(np.unique(np.round(vectors, 9), axis=0))
+
+
+def test_1_2_orders_told_apart():
+    rng = np.random.default_rng(5)
+    words, head = rng.standard_normal((4, 8)), rng.standard_normal((3, 8, 8)) / np.sqrt(8)
+    texts = [words[list(order)] for order in sorted(set(permutations([0, 1, 2, 3, 0])))]  # the dog bites man the
+
+    def stack(x, layers, causal):
+        for _ in range(layers):
+            x = x + attention(*(x @ w.T for w in head), causal=causal)
+        return x
+
+    assert len(texts) == 60
+    for layers in (1, 2, 3):
+        assert count([stack(x, layers, causal=False).mean(0) for x in texts]) == 1
+    counted = 1, *(count([stack(x, layers, causal=True)[-1] for x in texts]) for layers in (1, 2))
+    assert judge("1.2", counted).state == "right"
+
+
+def test_1_4_first_confusion():
+    """Confusions near each other and in other formats, with casts one by one; bfloat16, which NumPy lacks, from PyTorch."""
+    half = next(m for m in range(1, 10**5) if np.float16(1 / m) == np.float16(1 / (m + 1)))
+    assert judge("1.4", half).state == "right"
+    brain = next(m for m in range(1, 10**5) if torch.equal(*(torch.tensor(1 / k, dtype=torch.float64).bfloat16() for k in (m, m + 1))))
+    assert "bfloat16" in judge("1.4", brain).message
+    single = int(ch01._confused(np.float32)[0])
+    assert np.float32(1 / single) == np.float32(1 / (single + 1)) and "single precision" in judge("1.4", single).message
+
+
+def test_1_5_boxes_are_what_they_are_said_to_be():
+    rng = np.random.default_rng(1)
+    for name, f, blind, _ in ch01.BOXES:
+        gaps = []
+        for T, C in ((1, 1), (1, 3), (2, 1), (2, 4), (3, 2), (5, 8), (9, 3), (40, 6)):
+            x, order = rng.standard_normal((T, C)), rng.permutation(T)
+            out = f(x.copy())
+            assert out.shape[0] == T and out.ndim == 2 and np.isfinite(out).all(), name
+            gaps.append(np.abs(f(x[order]) - out[order]).max())
+        assert max(gaps) < 1e-10 if blind else max(gaps) > 0.005, (name, gaps)
+
+
+def test_2_2_the_product_itself():
+    m, n, r, theta = sp.symbols("m n r theta", real=True)
+    p = lambda at: sp.Matrix([sp.sin(at * theta), sp.cos(at * theta)])
+    product = (p(m).T * sp.Matrix([[0, 1], [-1, 0]]) * p(n))[0]
+    assert sp.simplify(product - sp.sin((m - n) * theta)) == 0
+    assert judge("2.2", product.subs({m: r, n: 0})).state == "right"
+
+
+def test_2_5_keys_that_can_be_stored():
+    """Scores of 60 words have rank D for the four, and more for the others; Transformer-XL's have rank C + D."""
+    rng = np.random.default_rng(3)
+    for C, D in ((8, 8), (8, 4)):
+        w = random_weights(rng, width=C, head_dim=D, longest=64, reach=6)
+        x, m = rng.standard_normal((60, C)), np.arange(60)
+        rank = {name: np.linalg.matrix_rank(encoding(x, x, m, m, w)) for name, encoding in ENCODINGS.items()}
+        assert judge("2.5", {name for name in rank if rank[name] <= D}).state == "right"
+        assert rank["Transformer-XL"] <= C + D
+
+
+def test_2_6_boxes_are_what_they_are_said_to_be():
+    rng = np.random.default_rng(1)
+    assert len({name for name, *_ in ch02.BOXES}) == len(ch02.BOXES) >= len(ENCODINGS) + 10
+    for name, scores, alone, _ in ch02.BOXES:
+        moved = []
+        for _ in range(300):
+            x, m, shift = rng.standard_normal((6, 8)), rng.integers(0, 21, 6), rng.integers(1, 21)
+            handed = x.copy(), m.copy()
+            before, after = scores(x, m), scores(x, m + shift)
+            assert before.shape == (6, 6) and np.array_equal(x, handed[0]) and np.array_equal(m, handed[1]), name
+            moved.append(np.abs(after - before).max())
+        assert max(moved) < 1e-10 if alone else max(moved) > 0.3, (name, max(moved))
+
+
+def test_what_the_praise_says():
+    assert [round(np.log(1000) / slope) for slope in (1 / 2, 1 / 256)] == [14, 1768]
+    assert np.finfo(np.float16).nmant + 1 == 11
+
+
+def test_4_3_traces_of_rotations_in_space():
+    rng = np.random.default_rng(3)
+    for theta in (0.0, 0.4, 1.9, np.pi):
+        P, _ = np.linalg.qr(rng.standard_normal((3, 3)))
+        G = np.eye(3)
+        G[:2, :2] = [[np.cos(theta), -np.sin(theta)], [np.sin(theta), np.cos(theta)]]
+        t = np.trace(P @ G @ P.T)
+        assert abs(np.arccos(np.clip((t - 1) / 2, -1, 1)) - theta) < 1e-7
+
+
+def test_4_5_boxes_turn_planes_and_their_spectra_come_from_traces():
+    """Powers of G have traces 2 sum cos(n theta), in any basis: counted here without an eigenvalue."""
+    for name, G, theta, _ in ch04.TURNERS:
+        assert np.abs(G.T @ G - np.eye(len(G))).max() < 1e-12 and np.linalg.det(G) > 0, name
+        assert len(theta) == len(G) / 2 and (np.diff(theta) >= 0).all() and theta.min() >= 0 and theta.max() <= np.pi, name
+        for n in range(1, len(G) + 1):  # as many as there are unknowns
+            assert abs(np.trace(np.linalg.matrix_power(G, n)) - 2 * np.cos(n * theta).sum()) < 1e-9, name
+
+
+def test_4_6_no_case_is_on_the_edge():
+    """What the statement promises: off the circle by 1 % or more, or bounded by 100, or far beyond it after 1000 steps."""
+    for name, G, bounded, _ in ch04.POWERS:
+        off = np.abs(np.abs(np.linalg.eigvals(G)) - 1).max()
+        assert off < 1e-6 or off > 0.0099, name
+        if abs(np.linalg.det(G)) < 1e-12:
+            assert not bounded, name
+            continue
+        both = [np.linalg.norm(np.linalg.matrix_power(G, sign * n), 2) for sign in (1, -1) for n in (*range(1, 300), 1000)]
+        assert max(both) < 50 if bounded else max(both) > 500, (name, max(both))
