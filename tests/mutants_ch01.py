@@ -1,5 +1,7 @@
 """Wrong answers to the exercises of chapter 01, each with part of the lesson that its checker must give."""
 
+from itertools import permutations
+
 import numpy as np
 import sympy as sp
 
@@ -52,9 +54,10 @@ MUTANTS = [
     ("1.1", lambda order: np.full((len(order), len(order)), np.nan), "not finite"),
     ("1.1", lambda order: np.eye(len(order))[np.sort(order)[::-1]], "reverses the words"),
     ("1.1", lambda order: np.eye(len(order))[order][None], "yours has shape (1, 3, 3)"),
-    ("1.1", lambda order: np.eye(len(order))[order].astype(str).tolist()[0], "shape (3,)"),
+    ("1.1", lambda order: np.eye(len(order))[order].tolist()[0], "shape (3,)"),
     ("1.1", lambda order: [["a"] * len(order)] * len(order), "matrix of real numbers"),
     ("1.1", lambda order: np.eye(len(order))[order] + 1j, "matrix of real numbers"),
+    ("1.1", lambda order: np.eye(len(order))[order].astype(int).astype(str), "matrix of real numbers"),
     ("1.1", sorts_order, "Work on a copy"),
     ("1.2", (60, 4, 60), "cannot tell any two orders apart"),
     ("1.2", (4, 4, 60), "an encoder has no last word"),
@@ -78,7 +81,9 @@ MUTANTS = [
     ("1.2", {1, 4, 60}, "blind to order"),
     ("1.2", (1, 4), "three numbers"),
     ("1.2", "1, 4, 60", "three numbers"),
+    ("1.2", ("1", "4", "60"), "three numbers"),
     ("1.2", 60, "three numbers"),
+    ("1.3", "q_1(k_1 - k_2)", "SymPy knows no function q_1"),
     ("1.3", q_1 * (k_2 - k_1), "sign is opposite"),
     ("1.3", k_1 - k_2, "Where is the query?"),
     ("1.3", k_2 - k_1, "Where is the query?"),
@@ -94,6 +99,7 @@ MUTANTS = [
     ("1.3", q_1 * (k_1 - k_2) / sp.sqrt(2), "with your z, σ(z) is"),
     ("1.3", sp.I * q_1 * (k_1 - k_2), "not real"),
     ("1.3", sp.Abs(q_1) * (k_1 - k_2), "v_1 has the weight 0.8389"),
+    ("1.3", sp.Piecewise((q_1 * (k_2 - k_1), (q_1 < 0) & (k_1 > k_2)), (q_1 * (k_1 - k_2), True)), "For q_1 = -0.8"),
     ("1.3", 10**6 * q_1, "with your z, σ(z) is"),
     ("1.3", v_2 + (v_1 - v_2) * weight, "I also see v_1, v_2"),
     ("1.3", sp.nan, "finite"),
@@ -114,7 +120,9 @@ MUTANTS = [
     ("1.4", np.inf, "whole number from 1 on"),
     ("1.4", np.nan, "whole number from 1 on"),
     ("1.4", True, "one whole number"),
+    ("1.4", np.bool_(True), "one whole number"),
     ("1.4", "1464", "one whole number"),
+    ("1.4", b"1464", "one whole number"),
     ("1.4", [1464], "one whole number"),
     ("1.4", np.complex128(1464 + 1j), "one whole number"),
     ("1.4", lambda: 1464, "one whole number"),
@@ -130,6 +138,10 @@ MUTANTS = [
     ("1.5", blind(shuffle=swap_first_two, compare=lambda there, here, order: np.abs(there[-1] - here[-1]).max() < 1e-9, lengths=(3, 5)), "instead of moving with the words"),
     ("1.5", blind(lengths=(2,), draws=20), "nor does reversing them"),
     ("1.5", blind(lengths=(1,)), "attention after adding the place"),
+    ("1.5", lambda f, rng: all(moves_along(f, rng, lengths=(3,), draws=1, shuffle=lambda T: list(p)) for p in permutations(range(3))),
+     "nor do three words alone"),
+    ("1.5", blind(compare=lambda there, here, order: np.allclose(there[:, 0], here[order, 0])), "Compare all features"),
+    ("1.5", blind(compare=lambda there, here, order: np.allclose((there**2).sum(1), (here[order] ** 2).sum(1))), "their lengths stay"),
     ("1.5", blind(draw="random"), "features of both signs"),
     ("1.5", blind(shuffle=lambda T: np.arange(T)[::-1]), "nor does reversing them"),
     ("1.5", blind(shuffle=lambda T: np.roll(np.arange(T), 1)), "nor does rotating them"),
@@ -165,5 +177,6 @@ ALSO_RIGHT = [
     ("1.5", blind(compare=lambda there, here, order: np.allclose(there, here[order]))),
     ("1.5", blind(compare=lambda there, here, order: np.isclose(there, here[order]).all())),
     ("1.5", blind(lengths=(64,), draws=1)),
+    ("1.5", lambda f, rng: all(moves_along(f, rng, lengths=(4,), draws=1, shuffle=lambda T: list(p)) for p in permutations(range(4)))),
     ("1.5", blind(lengths=(10,), draws=3, C=1)),
 ]

@@ -40,11 +40,21 @@ def writes_into_m(m, n, reach):
     return np.clip(m[:, None] - n, 0, 2 * reach)
 
 
-def stays(scores, rng, trials=60, words=range(2, 8), lowest=0, highest=20, shifts=range(1, 21), tolerance=1e-9, zero=False, compare=None):
+ONE_ARRAY = np.empty(64)
+
+
+def in_one_array(position, width):
+    ONE_ARRAY[:width] = waves(position, width)
+    return ONE_ARRAY[:width]
+
+
+def stays(scores, rng, trials=60, words=range(2, 8), lowest=0, highest=20, shifts=range(1, 21), tolerance=1e-9,
+          zero=False, same=False, compare=None):
     """The right test of exercise 2.6 with its mistakes as options."""
     compare = compare or (lambda gap, before: np.abs(gap).max() <= tolerance)
     for _ in range(trials):
         x = rng.standard_normal((rng.choice(words), 8)) * (not zero)
+        x = np.tile(x[:1], (len(x), 1)) if same else x
         m = rng.integers(lowest, highest + 1, len(x))
         before = scores(x, m)
         if not compare(scores(x, m + rng.choice(shifts)) - before, before):
@@ -93,6 +103,8 @@ MUTANTS = [
     ("2.1", lambda position, width: waves(position + 1, width), "count positions from 1"),
     ("2.1", lambda position, width: waves(abs(position), width), "For position = -7"),
     ("2.1", wave(base=500.0), "entry 2 should be"),
+    ("2.1", lambda position, width: waves(position, width).astype(np.float16), "Right but for rounding"),
+    ("2.1", lambda position, width: np.round(waves(position, width), 4), "Right but for rounding: you are off by up to 5e-05"),
     ("2.1", wave(scale=-1), "entry 0 should be 0.1411; yours is -0.1411"),
     ("2.1", lambda position, width: np.where(position > 10, np.nan, waves(position, width)), "yours is nan"),
     ("2.1", lambda position, width: waves(position, width)[None], "shape (1, 6)"),
@@ -108,6 +120,8 @@ MUTANTS = [
     ("2.2", sp.Integer(0), "no theta in it"),
     ("2.2", sp.sin(r + theta), "yours gives"),
     ("2.2", sp.sin(sp.Abs(r) * theta), "For m − n = "),
+    ("2.2", sp.sin(r * sp.Abs(theta)), "theta = -0.6"),
+    ("2.2", sp.sin(r * theta) + sp.sin(sp.pi * r), "For m − n = 2.5"),
     ("2.2", sp.I * sp.sin(r * theta), "real part"),
     ("2.2", sp.exp(sp.I * r * theta), "real part"),
     ("2.2", sp.sin((m - n) * theta), "I also see m, n"),
@@ -131,6 +145,7 @@ MUTANTS = [
     ("2.3", lambda m, n, reach: np.full((len(m), len(n)), np.nan), "float64"),
     ("2.3", writes_into_m, "writes into m or n"),
     ("2.3", lambda m, n, reach: np.clip(m - n, -reach, reach) + reach, "could not be broadcast"),
+    ("2.4", "log10(1000) / slope", "SymPy knows no function log10"),
     ("2.4", sp.log(sp.Rational(1, 1000)) / slope, "The sign is opposite"),
     ("2.4", 3 / slope, "decimal logarithm"),
     ("2.4", sp.log(1000, 2) / slope, "base 2"),
@@ -173,6 +188,10 @@ MUTANTS = [
     ("2.6", offset_test(compare=lambda gap, before: abs(gap[0, 0]) < 1e-9), "they move"),
     ("2.6", offset_test(compare=lambda gap, before: abs(gap[0, -1]) < 1e-9), "Compare all T · T scores"),
     ("2.6", offset_test(compare=lambda gap, before: np.abs(gap - np.diag(np.diag(gap))).max() < 1e-9), "score with itself"),
+    ("2.6", offset_test(compare=lambda gap, before: np.abs(np.tril(gap)).max() < 1e-9, words=range(3, 8)), "Keys ahead of the query"),
+    ("2.6", offset_test(compare=lambda gap, before: np.abs(gap.sum(1)).max() < 1e-9), "Their sums stay"),
+    ("2.6", offset_test(compare=lambda gap, before: abs(gap.sum()) < 1e-9), "Their sums stay"),
+    ("2.6", offset_test(same=True), "Draw different words"),
     ("2.6", offset_test(trials=1, words=[2], highest=3, shifts=[1]), "they move"),
     ("2.6", shuffles_instead, "leave the words as they are"),
     ("2.6", runs_off_the_table, "the table has positions 0 to 63"),
@@ -183,6 +202,7 @@ MUTANTS = [
 # Right answers, spelled in other ways than the solutions.
 ALSO_RIGHT = [
     ("2.1", sinusoid),
+    ("2.1", in_one_array),
     ("2.1", lambda position, width: [f(position / 10000 ** (2 * t / width)) for t in range(width // 2) for f in (np.sin, np.cos)]),
     ("2.1", lambda position, width: waves(np.float32(position), width).astype(np.float32)),
     ("2.2", sp.cos(r * theta - sp.pi / 2)),

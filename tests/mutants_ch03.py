@@ -143,6 +143,7 @@ MUTANTS = [
     ("3.6", sp.re(x * bar * sp.exp(sp.I * (n - m) * theta)), "I also see m, n"),
     ("3.6", sp.re(x * bar * behind) / u, "not a finite number"),
     ("3.6", sp.nan, "not a finite number"),
+    ("3.6", sp.re(sp.Symbol("x", real=True) * sp.Symbol("y", real=True) * behind), "declared real"),
 ]
 
 # Right answers, spelled in other ways than the solutions.

@@ -1,5 +1,7 @@
 """Wrong answers to the exercises of chapter 04, each with part of the lesson that its checker must give."""
 
+from itertools import count
+
 import numpy as np
 import sympy as sp
 
@@ -10,6 +12,7 @@ c, z = sp.cos(s * theta), sp.sin(s * theta)
 cosine = (t - 1) / 2
 SHEAR = sp.Matrix([[1, 0], [2, 1]])
 draws = np.random.default_rng(0)
+calls = count()
 
 
 def jumping(n, flips=(0, 3, 4)):
@@ -161,6 +164,7 @@ MUTANTS = [
     ("4.3", sp.pi * (3 - t) ** 2 / 16, "cosine of the angle is 0"),
     ("4.3", sp.pi * (3 - t) / 4, "in between it is not"),
     ("4.3", sp.atan(sp.sqrt(1 - cosine**2) / cosine), "not a finite number"),
+    ("4.3", 2 * sp.atan(sp.sqrt((3 - t) / (1 + t))), "try t = -1"),
     ("4.3", sp.nan, "not a finite number"),
     ("4.3", sp.acos(t) * theta, "I also see theta"),
     ("4.4", lambda n: np.eye(2), "identity as G"),
@@ -181,6 +185,8 @@ MUTANTS = [
     ("4.4", lambda n: np.ones(2), "shape (2,)"),
     ("4.4", lambda n: [[1, 0], [0]], "I cannot read"),
     ("4.4", lambda n: np.diag([1, 1j]), "I cannot read"),
+    ("4.4", lambda n: jumping(n).astype(int).astype(str), "I cannot read"),
+    ("4.4", lambda n: jumping(next(calls) // 2), "the first time and another"),
     ("4.4", np.eye(2), "Expected a function"),
     ("4.4", lambda n: jumping(n) * (1 + 1e-6), "some key changes its length"),
     ("4.5", options(keep=slice(None)), "Give each plane once"),
@@ -190,6 +196,9 @@ MUTANTS = [
     ("4.5", options(of=lambda angle: 2 * np.pi - angle), "full turns"),
     ("4.5", options(of=np.rad2deg), "degrees"),
     ("4.5", options(of=np.cos), "these are cosines"),
+    ("4.5", options(of=np.sin), "these are sines"),
+    ("4.5", options(of=lambda angle: angle / 2), "has the eigenvalues e^(iθ)"),
+    ("4.5", options(of=lambda angle: angle.astype(str)), "cannot read"),
     ("4.5", options(at=2), "at m = 2"),
     ("4.5", options(at=0), "at m = 0"),
     ("4.5", diagonal, "along the axes"),
@@ -205,6 +214,7 @@ MUTANTS = [
     ("4.5", lambda f, d: angles(f, d) if d < 8 else None, "every path needs a return"),
     ("4.5", lambda f, d: angles(f, d, at=0.5), "whole positions only"),
     ("4.6", lambda G: eigen(G, basis=False), "not enough eigenvectors"),
+    ("4.6", lambda G: eigen(G, basis=False) and np.linalg.matrix_rank(np.linalg.eig(G)[1]) == len(G), "Rounding may split"),
     ("4.6", lambda G: bool(np.allclose(G.T @ G, np.eye(len(G)))), "S R S⁻¹"),
     ("4.6", lambda G: bool(np.linalg.norm(np.linalg.matrix_power(G, 1000)) < 200), "n runs over both signs"),
     ("4.6", lambda G: eigen(G, at_most=True), "n runs over both signs"),
@@ -250,7 +260,9 @@ ALSO_RIGHT = [
     ("4.4", lambda n: sp.Matrix([[1, 0], [0, -1 if n == 5 else 1]])),
     ("4.4", lambda n: jumping(n) @ turn(0.7)),
     ("4.4", lambda n: np.array([[0.6, 0.8], [0.8, -0.6]]) if n % 3 == 0 else np.array([[0.6, 0.8], [-0.8, 0.6]])),
+    ("4.4", lambda n: np.float32([[0.6, 0.8], [0.8, -0.6]] if n % 3 == 0 else [[0.6, 0.8], [-0.8, 0.6]])),
     ("4.5", lambda f, d: angles(f, d).tolist()),
+    ("4.5", lambda f, d: np.float32(angles(f, d))),
     ("4.5", symmetric_part),
     ("4.5", by_schur),
     ("4.5", lambda f, d: np.sort(np.abs(np.angle(np.linalg.eigvals(f(np.eye(d), 1)))))[1::2]),

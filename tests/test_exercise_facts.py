@@ -7,7 +7,7 @@ import sympy as sp
 import torch
 
 from ropebook.attention import attention
-from ropebook.checks import ch01, ch02, ch04
+from ropebook.checks import ch01, ch02, ch04_boxes
 from ropebook.encodings import ENCODINGS, random_weights
 from ropebook.exercises import judge
 
@@ -106,7 +106,7 @@ def test_4_3_traces_of_rotations_in_space():
 
 def test_4_5_boxes_turn_planes_and_their_spectra_come_from_traces():
     """Powers of G have traces 2 sum cos(n theta), in any basis: counted here without an eigenvalue."""
-    for name, G, theta, _ in ch04.TURNERS:
+    for name, G, theta, _ in ch04_boxes.TURNERS:
         assert np.abs(G.T @ G - np.eye(len(G))).max() < 1e-12 and np.linalg.det(G) > 0, name
         assert len(theta) == len(G) / 2 and (np.diff(theta) >= 0).all() and theta.min() >= 0 and theta.max() <= np.pi, name
         for n in range(1, len(G) + 1):  # as many as there are unknowns
@@ -115,7 +115,7 @@ def test_4_5_boxes_turn_planes_and_their_spectra_come_from_traces():
 
 def test_4_6_no_case_is_on_the_edge():
     """What the statement promises: off the circle by 1 % or more, or bounded by 100, or far beyond it after 1000 steps."""
-    for name, G, bounded, _ in ch04.POWERS:
+    for name, G, bounded, _ in ch04_boxes.POWERS:
         off = np.abs(np.abs(np.linalg.eigvals(G)) - 1).max()
         assert off < 1e-6 or off > 0.0099, name
         if abs(np.linalg.det(G)) < 1e-12:

@@ -31,9 +31,9 @@ def shuffle(answer):
 
 
 def _real(numbers):
-    """The numbers as float64; TypeError or ValueError if they are none, or complex."""
-    if np.iscomplexobj(numbers):
-        raise TypeError("complex numbers")
+    """The numbers as float64; TypeError or ValueError if they are none, complex, or text."""
+    if np.asarray(numbers).dtype.kind in "cSU":
+        raise TypeError("complex numbers or text")
     return np.asarray(numbers, dtype=np.float64)
 
 
@@ -62,7 +62,7 @@ def orders_told_apart(answer):
         got = _real(answer)
     except (TypeError, ValueError):
         got = np.empty(0)
-    if isinstance(answer, str) or got.shape != (3,):
+    if got.shape != (3,):
         raise Wrong("Give three numbers, a tuple (a, b, c).")
     for part, number, right in zip("abc", got, (1, 4, 60)):
         if not number == right:
@@ -95,7 +95,8 @@ def _why_not_told_apart(part, number):
     }[part])  # fmt: skip
 
 
-SWITCHES = [dict(q_1=q, k_1=k, k_2=other) for q, k, other in ((0.7, 1.3, 0.4), (-1.1, 0.6, 2.1), (2.3, -0.9, 0.8), (0.4, 3.1, 1.7), (-0.6, -1.9, -0.2))]
+SWITCHES = [dict(q_1=q, k_1=k, k_2=other) for q, k, other in (  # both signs of q with both of k_1 - k_2
+    (0.7, 1.3, 0.4), (-1.1, 0.6, 2.1), (2.3, -0.9, 0.8), (0.4, 3.1, 1.7), (-0.6, -1.9, -0.2), (-0.8, 1.6, 0.5))]
 
 
 @exercise("1.3")
@@ -142,7 +143,7 @@ def _logistic(z):
 def first_confusion(answer):
     """The smallest m for which 1/m and 1/(m + 1) are the same float16."""
     try:
-        got = float(_real(answer)) if np.ndim(answer) == 0 and not isinstance(answer, (str, bool)) else None
+        got = float(_real(answer)) if np.ndim(answer) == 0 and not isinstance(answer, (str, bool, np.bool_)) else None
     except (TypeError, ValueError):
         got = None
     if got is None:
@@ -253,11 +254,15 @@ BOXES = (
     ("the number of the place, whatever the word", lambda x: _places(x) + 0.0, False, "The width of the output may differ from that of the words."),
     ("two layers of attention, 1000 times as large", lambda x: 1000 * _attend(x + _attend(x)), True, f"{ROUNDING} Large outputs have large roundings."),
     ("distance on a ring, where the last word is next to the first", lambda x: _biased(x, np.cos(2 * np.pi * _gaps(x) / len(x))), False,
-     "Rotating the order does not find it: draw random orders."),
+     "Rotating the order does not find it, nor do three words alone: draw random orders of more words."),
     ("each word times its distance from the middle", lambda x: x * np.abs(_places(x) - (len(x) - 1) / 2), False,
      "Reversing the order does not find it, nor do two words alone: draw random orders of several words."),
     ("the first two words as they are, a place added to the others", lambda x: x + np.maximum(_places(x) - 1, 0), False,
      "With two words it is blind, and exchanging the first two does not find it: draw random orders of several words."),
+    ("the place added to the last feature only", lambda x: x + _places(x) * (np.arange(x.shape[1]) == x.shape[1] - 1), False,
+     "Compare all features of the outputs, not the first alone."),
+    ("every second word with the opposite sign", lambda x: x * (-1.0) ** _places(x), False,
+     "Compare the outputs themselves: their lengths stay."),
     ("a place added to negative features only", lambda x: np.where(x < 0, x + _places(x), x), False, "Draw words with features of both signs."),
     ("attention with a thousandth of the place added", lambda x: _attend(x) + 0.001 * _places(x), False, "Your tolerance is too large: rounding is near 1e-15 of the outputs."),
     ("a word's distance to the nearest other word", lambda x: np.sqrt(np.sort(((x[:, None] - x) ** 2).sum(-1), axis=1)[:, :2][:, -1:]), True,

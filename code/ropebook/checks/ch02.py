@@ -15,7 +15,7 @@ def waves(answer):
     """A function (position, width) -> (width,) array sin, cos, sin, cos, … of position * 10000 ** (-2 t / width)."""
     given = []
     for position, width in PLACES:
-        got = np.asarray(call(answer, position, width))
+        got = np.array(call(answer, position, width))  # a copy: the function may use one array for all its answers
         if got.shape != (width,):
             raise Wrong(f"For width = {width} return {width} numbers, shape ({width},); yours has shape {got.shape}.")
         if not np.issubdtype(got.dtype, np.number) or np.iscomplexobj(got):
@@ -29,6 +29,9 @@ def waves(answer):
     for mistake, lesson in WAVES:
         if same(mistake):
             raise Wrong(lesson)
+    apart = np.max([np.abs(got - sinusoid(*place)).max() for got, place in zip(given, PLACES, strict=True)])
+    if apart < 2e-3:
+        raise Wrong(f"Right but for rounding: you are off by up to {apart:.0e}. Keep all digits, in float64 or float32.")
     position, width, right, got = next((*place, sinusoid(*place), got) for got, place in zip(given, PLACES, strict=True)
                                        if not np.abs(got - sinusoid(*place)).max() <= CLOSE)
     entry = int(np.argmax(~(np.abs(got - right) <= CLOSE)))
@@ -79,7 +82,7 @@ WAVES = (
 )  # fmt: skip
 
 
-TURNS = [dict(r=r, theta=theta) for r, theta in ((3, 0.4), (-2, 0.5), (1, 1.3), (7, 0.11), (-5, 2.9))]
+TURNS = [dict(r=r, theta=theta) for r, theta in ((3, 0.4), (-2, 0.5), (1, 1.3), (7, 0.11), (-5, 2.9), (2.5, -0.6))]
 
 
 @exercise("2.2")
@@ -258,6 +261,25 @@ def _one_entry(x, m):
     return scores
 
 
+def _entry_ahead(x, m):
+    scores = _scores("RoPE")(x, m)
+    scores[0, -1] += np.sin(m[0])
+    return scores
+
+
+def _corners(x, m):
+    scores = _scores("NoPE")(x, m)
+    for i, j, sign in ((0, 0, 1), (0, -1, -1), (-1, 0, -1), (-1, -1, 1)):
+        scores[i, j] += sign * np.sin(m[0])
+    return scores
+
+
+def _unlike(x, m):
+    """NoPE and a wave of the query's position times how far two words differ in their first feature."""
+    first = np.asarray(x)[:, 0]
+    return _scores("NoPE")(x, m) + np.sin(0.5 * np.asarray(m))[:, None] * np.subtract.outer(first, first)
+
+
 def _one_diagonal_entry(x, m):
     scores = _scores("RoPE")(x, m)
     scores[0, 0] += np.sin(m[0])
@@ -281,6 +303,11 @@ BOXES = (
      f"Position 0 must be among your draws. {DRAWS}"),
     ("ALiBi with an absolute number in one corner of the matrix", _one_entry, False, ENTRIES),
     ("RoPE with an absolute number for the first word's score with itself", _one_diagonal_entry, False, ENTRIES),
+    ("RoPE with an absolute number for the first query and the last key", _entry_ahead, False,
+     f"{ENTRIES} Keys ahead of the query count, too."),
+    ("NoPE with a wave added to two corners of the matrix and taken from the other two", _corners, False, f"{ENTRIES} Their sums stay."),
+    ("NoPE with a wave of each query's position times the difference of the two words", _unlike, False,
+     "Draw different words for the places of one text."),
     ("RoPE divided by the logarithm of the last position", lambda x, m: _scores("RoPE")(x, m) / np.log(3 + np.max(m)), False, DRAWS),
     ("RoPE divided by the logarithm of how far the text reaches", lambda x, m: _scores("RoPE")(x, m) / np.log(3 + np.ptp(m)), True,
      "Shift all positions together: then the reach of the text stays."),

@@ -148,6 +148,8 @@ def second_sign(answer):
         return "Both are right about the same score; they count the offset from opposite ends, so each g is the other at −u."
     if not np.isfinite(values).all():
         raise Wrong("Your expression is not a finite number for every x, y, u and theta.")
+    if any(symbol.name in "xy" and symbol.is_extended_real for symbol in found.free_symbols):
+        raise Wrong('Your x or y is declared real, so it has lost its conjugate. Arrows are complex: x, y = sp.symbols("x y").')
     real_part = "A score is a real number: take the real part, `sp.re`."
     conjugate = "One of the two arrows must be conjugated, as y is in the g of equation 11; otherwise their angles add up."
     in_front = "The sign changes in the offset, not in front: at u = 0 both g are the dot product of x and y."

@@ -1,6 +1,7 @@
 """What the checkers of several chapters do with a reader's SymPy expression: read it, and compute it at a point."""
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from ropebook.exercises import Wrong
 
@@ -24,6 +25,8 @@ def expression(answer, allowed, kind="one SymPy expression"):
     strange = {symbol.name for symbol in found.free_symbols} - allowed if allowed else set()
     if strange:
         raise Wrong(f"Use only {', '.join(sorted(allowed))}; I also see {', '.join(sorted(strange))}.")
+    if unknown := sorted({str(call.func) for call in found.atoms(AppliedUndef)}):
+        raise Wrong(f"SymPy knows no function {unknown[0]}. Is its name different there, or is a * missing before the bracket?")
     return found.doit()
 
 
