@@ -707,6 +707,17 @@ def test_the_matrix_has_a_block_for_each_pair(m):
     assert np.count_nonzero(matrix) == 16
 
 
+def test_the_gradient_is_turned_back():
+    """(5b): the slope of g·R_m x along each entry of x is R_{−m} g; the slope is exact for steps of 1, since the loss is linear."""
+    x, g = normal(8, seed=11), normal(8, seed=12)
+    theta = frequencies(8)
+    for m in (1.0, -7.0, 2.5, 300.0):
+        turn = lambda v, sign=1, m=m: rotate(v[None], [sign * m], theta)[0]
+        slopes = np.array([(g @ turn(x + e) - g @ turn(x - e)) / 2 for e in np.eye(8)])
+        bound = 2 * np.linalg.norm(g) * (np.linalg.norm(x) + 1) * rounding(8, m)
+        holds(slopes, turn(g, -1), turn(g), bound)
+
+
 def test_cosine_times_here_plus_sine_times_a_quarter_turn():
     """(34): x ∘ cos + quarter ∘ sin is what the matrix and the library make of x; the quarter turn of other pairs is not."""
     x, positions = normal(20, 8, seed=3), np.arange(20.0) * 3
