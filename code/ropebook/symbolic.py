@@ -50,7 +50,8 @@ def prove(tag, lhs, rhs, mutants):
     if not _vanishes(rest):
         raise AssertionError(f"({tag}) left − right simplifies to {rest}, not to 0")
     for change, mutant in mutants.items():
-        if not _differ_at_a_point(lhs, mutant) and _vanishes(difference(lhs, mutant)):
+        rest = _subtract(lhs, mutant)
+        if not _nonzero_at_a_point(rest) and _vanishes(_simplified(rest)):
             raise AssertionError(f"({tag}) the check also accepts the mutated form: {change}")
     remark = f"holds: left − right simplifies to 0.\nRejected when changed: {'; '.join(mutants)}."
     return Equation(tag, "identity", f"{latex(lhs)} = {latex(rhs)}", remark, tuple(mutants))
@@ -98,24 +99,27 @@ def named_matrix(form, body):
     body     function of the arguments that gives a matrix, or an expression of matrix symbols
     returns  function of the arguments that gives a SymPy matrix expression
     """
-
-    def explicit(self):
-        return body(*(_explicit(arg) if isinstance(arg, sp.MatrixExpr) else arg for arg in self.args))
-
-    methods = {
-        "__new__": lambda cls, *args: sp.MatrixExpr.__new__(cls, *map(sp.sympify, args)),
-        "shape": property(lambda self: explicit(self).shape),
-        "stands_for": explicit,
-        "_latex": lambda self, printer: form.format(*map(printer._print, self.args)),
-    }
-    return type("NamedMatrix", (_NamedMatrix,), methods)
+    return type("NamedMatrix", (_NamedMatrix,), {"form": form, "body": staticmethod(body)})
 
 
 class _NamedMatrix(sp.MatrixExpr):
     """What `named_matrix` makes; `doit` leaves it alone, so that SymPy's own operators do not expand what is to be printed."""
 
+    def __new__(cls, *args):
+        return super().__new__(cls, *map(sp.sympify, args))
+
+    def stands_for(self):
+        return self.body(*(_explicit(arg) if isinstance(arg, sp.MatrixExpr) else arg for arg in self.args))
+
+    @property
+    def shape(self):
+        return self.stands_for().shape
+
     def _entry(self, row, column, **hints):
         return self.stands_for()[row, column]
+
+    def _latex(self, printer):
+        return self.form.format(*map(printer._print, self.args))
 
 
 class inner(sp.Function):
@@ -154,10 +158,7 @@ def difference(lhs, rhs):
     Matrix symbols stand for all matrices of their size, which may be a symbol as well: they are multiplied out and
     sorted, powers of one matrix joined.
     """
-    rest = _expand(lhs) - _expand(rhs)
-    if isinstance(rest, sp.MatrixBase):
-        return rest.applyfunc(_simplify)
-    return rest.expand().doit() if isinstance(rest, sp.MatrixExpr) else _simplify(rest)
+    return _simplified(_subtract(lhs, rhs))
 
 
 def latex(expression):
@@ -180,14 +181,23 @@ def _explicit(side):
     return side.doit().as_explicit() if isinstance(side, sp.MatrixExpr) else side  # doit multiplies matrices of entries quickly
 
 
-def _differ_at_a_point(lhs, rhs):
-    """Whether the two sides are clearly different numbers somewhere: then no simplifying can make their difference 0."""
-    rest = _expand(lhs) - _expand(rhs)
+def _subtract(lhs, rhs):
+    return _expand(lhs) - _expand(rhs)
+
+
+def _nonzero_at_a_point(rest):
+    """Whether a difference of two sides is clearly not 0 somewhere: then no simplifying can make it 0."""
     entries = list(rest) if isinstance(rest, sp.MatrixBase) else [] if isinstance(rest, sp.MatrixExpr) else [rest]
     symbols = sorted(set().union(*(entry.free_symbols for entry in entries)), key=str) if entries else []
     point = {symbol: sp.prime(i + 1) if symbol.is_integer else sp.Rational(sp.prime(i + 1), 37) for i, symbol in enumerate(symbols)}
     values = [entry.subs(point, simultaneous=True).evalf() for entry in entries]
     return any(value.is_number and abs(value) > 1e-6 for value in values)
+
+
+def _simplified(rest):
+    if isinstance(rest, sp.MatrixBase):
+        return rest.applyfunc(_simplify)
+    return rest.expand().doit() if isinstance(rest, sp.MatrixExpr) else _simplify(rest)
 
 
 def _simplify(expression):
