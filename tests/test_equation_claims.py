@@ -17,7 +17,8 @@ from rotation_claims import EPS, normal, rounding
 from ropebook import encodings
 from ropebook.attention import attention, weights
 from ropebook.frequencies import frequencies
-from ropebook.rotation import angles, rotate, rotation_matrix
+from ropebook.layouts import head_rows_to_half_split
+from ropebook.rotation import angles, rotate, rotate_half_split, rotation_matrix, to_half_split, to_interleaved
 
 THETA, KAPPA = 0.7, 0.05  # radians per token, growth per token
 X, Y = normal(2, 200, 2, seed=1)  # (T, 2) words of the plane
@@ -728,3 +729,54 @@ def test_cosine_times_here_plus_sine_times_a_quarter_turn():
     bound = 2 * np.linalg.norm(x, axis=1, keepdims=True) * rounding(8, positions[:, None])
     for turn in (by_matrix, rotate(x, positions, PLANES)):
         holds(turn, form(x @ neighbours.T), form(x @ halves.T), bound)
+
+
+# ---- chapter 6: two layouts ----------------------------------------------------------------------
+
+EVENS_FIRST = np.eye(8)[[0, 2, 4, 6, 1, 3, 5, 7]]  # P
+SEVERAL_POSITIONS = pytest.mark.parametrize("m", [1.0, -7.0, 2.5, 300.0])
+
+
+@SEVERAL_POSITIONS
+def test_half_split_renames_turns_and_renames_back(m):
+    """(6a): R^half_m = P R_m P^T, and P^T R_m P is another matrix; its entry (0, 4) belongs to the pair (0, d/2)."""
+    half = rotate_half_split(np.eye(8), np.full(8, m), PLANES).T
+    matrix = rotation_matrix(m, PLANES)
+    holds(half, EVENS_FIRST @ matrix @ EVENS_FIRST.T, EVENS_FIRST.T @ matrix @ EVENS_FIRST, 2 * rounding(2, abs(m)))
+    assert half[0, 4] == -np.sin(m * PLANES[0])
+
+
+@SEVERAL_POSITIONS
+def test_a_flipped_sign_turns_the_other_way(m):
+    """(6b): flipped before and after, the second entries of all pairs make R_m into R_{−m}; flipped once they do not."""
+    flip, matrix = np.diag([1.0, -1.0] * 4), rotation_matrix(m, PLANES)
+    holds(rotation_matrix(-m, PLANES), flip @ matrix @ flip, matrix @ flip, 2 * rounding(2, abs(m)))
+
+
+def test_a_score_survives_renaming_both():
+    """(6c): renamed queries and keys have the scores they had; a renamed key alone has others."""
+    q, k = (rotate(normal(20, 8, seed=seed), np.arange(20.0) * step, PLANES) for seed, step in ((13, 3), (14, 5)))
+    lengths = np.linalg.norm(q, axis=1) * np.linalg.norm(k, axis=1)
+    renamed = to_half_split(q) * to_half_split(k)
+    holds(renamed.sum(axis=1), (q * k).sum(axis=1), (q * to_half_split(k)).sum(axis=1), 2 * 8 * EPS * lengths)
+
+
+@pytest.mark.parametrize("d", [6, 8, 52, 96, 128])
+def test_a_riffle_doubles_the_place(d):
+    """(6d): after r riffles the card of place j lies at 2^r j mod (d − 1), and not mod d + 1; the last card stays."""
+    deck, cards = np.arange(d), np.arange(d - 1)
+    for r in range(1, 6):
+        deck = to_interleaved(deck)
+        places = np.argsort(deck)  # of the cards, by their number
+        holds(places[:-1], 2**r * cards % (d - 1), 2**r * cards % (d + 1), 0)
+        assert places[-1] == d - 1
+
+
+def test_reordered_rows_make_reordered_turned_queries():
+    """(6e): the half-split turn of (P W_q) x is P times the interleaved turn of W_q x, head by head; without reordering it is not."""
+    weight, words, positions = normal(16, 5, seed=15), normal(20, 5, seed=16), np.arange(20.0) * 3
+    heads = lambda rows: (words @ rows.T).reshape(20, 2, 8).swapaxes(0, 1)  # (H, T, D)
+    asked = to_half_split(rotate(heads(weight), positions, PLANES))
+    turn = lambda rows: rotate_half_split(heads(rows), positions, PLANES)
+    bound = 2 * np.linalg.norm(heads(weight), axis=-1, keepdims=True) * (rounding(2, positions[:, None]) + 5 * EPS * np.linalg.norm(words))
+    holds(turn(head_rows_to_half_split(weight, 2)), asked, turn(weight), bound)

@@ -2,14 +2,16 @@
 
 from itertools import permutations
 
+import mpmath
 import numpy as np
 import sympy as sp
 import torch
 
 from ropebook.attention import attention
-from ropebook.checks import ch01, ch02, ch04_boxes
+from ropebook.checks import ch01, ch02, ch04_boxes, ch07_layers, ch07b
 from ropebook.encodings import ENCODINGS, random_weights
 from ropebook.exercises import judge
+from ropebook.frequencies import frequencies
 
 
 def count(vectors):
@@ -123,3 +125,46 @@ def test_4_6_no_case_is_on_the_edge():
             continue
         both = [np.linalg.norm(np.linalg.matrix_power(G, sign * n), 2) for sign in (1, -1) for n in (*range(1, 300), 1000)]
         assert max(both) < 50 if bounded else max(both) > 500, (name, max(both))
+
+
+def test_7_5_layers_are_what_they_are_said_to_be():
+    """Rows moved together, spread, and left alone, at 40 places each: gaps of rounding, or of a hundredth at least."""
+    draw = torch.Generator().manual_seed(1)
+    number = lambda top, *shape: torch.randint(top, shape, generator=draw)
+    for right, layer, about in ch07_layers.LAYERS:
+        moved, spread, strayed = [], [], []
+        for _ in range(40):
+            words = torch.randn(3, 5, 32, generator=draw, dtype=torch.float64)
+            at, other = number(1024, 3, 5), number(1024, 5)
+            changed = torch.stack([other, *at[1:]])
+            here, there = layer(words, at), layer(words, changed)
+            assert torch.equal(layer(words, other), layer(words, other.expand(3, 5))), about
+            moved.append((here - layer(words, at + number(1024, 3, 1))).abs().max())
+            spread.append((here - there)[0].abs().max())
+            strayed.append((here - there)[1:].abs().max())
+        relative = max(moved) < 1e-11 and min(spread) > 0.01 and max(strayed) < 1e-11
+        assert relative or max(moved) > 0.01 or max(spread) < 1e-11 or max(strayed) > 0.01, about  # nothing in between
+        assert relative == right, about
+    assert sum(not right for right, *_ in ch07_layers.LAYERS) == 10  # as the chapter says
+
+
+def test_7b_1_first_lost():
+    """By counting, where that is short; in float32 and float64 by the numbers around."""
+    counted = {torch.bfloat16: 257, torch.float16: 2049, torch.float8_e4m3fn: 17, torch.float8_e5m2: 9}
+    for dtype, first in counted.items():
+        assert next(n for n in range(1, 5000) if torch.tensor(float(n)).to(dtype).float() != n) == first
+    assert np.array_equal(np.arange(2**24 + 1, dtype=np.float32).astype(np.int64), np.arange(2**24 + 1)) and np.float32(2**24 + 1) == 2**24
+    assert float(2**53 + 1) == 2**53 and all(float(2**53 - n) == 2**53 - n for n in range(1000))
+    counted |= {torch.float32: 2**24 + 1, torch.float64: 2**53 + 1}
+    assert judge("7b.1", counted.get).state == "right"
+
+
+def test_7b_2_float64_is_as_near_as_the_bound_says():
+    """Cosines and sines of products in float64, against 40 digits."""
+    theta, at = frequencies(64), [1, 127, 4001, 131071, 999_999, 1_000_000]
+    angles = torch.tensor(np.outer(at, theta))
+    with mpmath.workdps(40):
+        exact = [[[f(m * mpmath.mpf(float(speed))) for speed in theta] for m in at] for f in (mpmath.cos, mpmath.sin)]
+        for got, right in zip((angles.cos(), angles.sin()), exact):
+            bound = ch07b.one_rounding(got, angles, torch.float64)
+            assert all(abs(mpmath.mpf(got[t, i].item()) - right[t][i]) <= bound[t, i].item() for t in range(6) for i in range(32))

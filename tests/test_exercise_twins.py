@@ -12,8 +12,8 @@ CHAPTERS = [path for path in notebooks.book_notebooks() if path.parent.name == "
 
 
 def exercise_numbers(nb):
-    """["3.1", "3.2", …] of the cells with ids ex-3-1-…, in order."""
-    found = [re.fullmatch(r"ex-(\d+)-([1-9]\d*)(-.*)?", cell.id) for cell in nb.cells]
+    """["7b.1", "7b.2", …] of the cells with ids ex-7b-1-…, in order."""
+    found = [re.fullmatch(r"ex-(\d+[a-z]?)-([1-9]\d*)(-.*)?", cell.id) for cell in nb.cells]
     return list(dict.fromkeys(f"{match[1]}.{match[2]}" for match in found if match))
 
 
@@ -60,7 +60,7 @@ def load(path):
 def test_the_exercises_of_a_chapter_have_solutions(chapter):
     solutions = chapter.parent / "solutions" / chapter.name
     numbers = exercise_numbers(load(chapter))
-    assert numbers == exercises.numbers(int(chapter.name[:2])), "the chapter's exercises are not those that have checkers"
+    assert numbers == exercises.numbers(chapter.name.split("_")[0].lstrip("0")), "the chapter's exercises are not those that have checkers"
     assert list(twin_problems(load(chapter), load(solutions))) == []
 
 

@@ -336,6 +336,14 @@ def gptj_box(head_dim, rotated):
     return rotate
 
 
+def rotary_embedding_torch_box(head_dim, rotated, base):
+    """The package's own class; it turns the first `rotated` features and passes the others through."""
+    from rotary_embedding_torch import RotaryEmbedding
+
+    embedding = RotaryEmbedding(rotated, theta=base)
+    return lambda x, m: embedding.rotate_queries_or_keys(torch.from_numpy(x).float()[None, None, None], offset=m)[0, 0, 0]
+
+
 @pytest.mark.parametrize("make, layout, head_dim, rotated, base", [
     (lambda: roformer_box(64), "interleaved", 64, 64, 1e4),
     (lambda: roformer_box(8), "interleaved", 8, 8, 1e4),
@@ -345,7 +353,10 @@ def gptj_box(head_dim, rotated):
     (lambda: neox_box(80, 0.4, 25000.0), "half-split", 80, 32, 25000.0),
     (lambda: gptj_box(64, 16), "interleaved", 64, 16, 1e4),
     (lambda: gptj_box(256, 64), "interleaved", 256, 64, 1e4),
-], ids=["RoFormer 64", "RoFormer 8", "Llama 16", "Llama 128", "GPT-NeoX 64", "GPT-NeoX 80", "GPT-J 64", "GPT-J 256"])
+    (lambda: rotary_embedding_torch_box(64, 64, 1e4), "interleaved", 64, 64, 1e4),
+    (lambda: rotary_embedding_torch_box(64, 32, 500.0), "interleaved", 64, 32, 500.0),
+], ids=["RoFormer 64", "RoFormer 8", "Llama 16", "Llama 128", "GPT-NeoX 64", "GPT-NeoX 80", "GPT-J 64", "GPT-J 256",
+        "rotary-embedding-torch 64", "rotary-embedding-torch 32 of 64"])
 def test_real_models_are_detected(make, layout, head_dim, rotated, base):
     found, theta = layouts.detect(make(), head_dim), ropebook.frequencies(rotated, base)
     assert (found.layout, found.sign, found.rotated) == (layout, 1, rotated)

@@ -1,10 +1,12 @@
 """The claims of rotation_claims.py about the book's own code, and its agreement with references of both layouts."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from mutation import failures, mutated
 from rotation_claims import CLAIMS, EPS, bad_input_is_refused, normal, refuse, rounding
 
 import ropebook
@@ -97,7 +99,7 @@ def test_torch_refuses():
         refuse(lambda: turn(x.long(), range(3), theta), "int64")
     refuse(lambda: rotation_torch.rotate_half_split(x[:, :7], range(3), theta), "7")
     refuse(lambda: rotation_torch.rotation_table(range(3), theta, torch.bfloat16), "bfloat16", "float32")
-    refuse(lambda: rotation_torch.apply_table(x, rotation_torch.rotation_table(range(3), theta)), "float64", "complex64")
+    refuse(lambda: rotation_torch.apply_table(x, rotation_torch.rotation_table(range(3), theta)), "float64", "float32")
     refuse(lambda: rotation_torch.apply_table(x.to("meta"), rotation_torch.rotation_table(range(3), theta)), "meta", "cpu")
 
 
@@ -108,6 +110,203 @@ def test_table_is_cast_once_from_float64():
     table = rotation_torch.rotation_table(positions, theta).numpy()
     assert np.abs(table.real - exact.real).max() <= 2.0**-25 + 2 * EPS
     assert np.abs(table.imag - exact.imag).max() <= 2.0**-25 + 2 * EPS
+
+
+# Claims about `lib` with rotation_table and apply_table.
+
+THETA = ropebook.frequencies(8)
+
+
+def tensor(*shape, seed=0):
+    return torch.from_numpy(normal(*shape, seed=seed))
+
+
+def each_sequence_has_its_own_positions(lib):
+    """A table (B, T, D/2) turns row t of sequence b, of every head, as a table of its position alone; B = H and T = H hide nothing."""
+    for B, H, T in ((2, 2, 3), (2, 3, 3), (3, 1, 1), (1, 2, 2)):
+        positions, x = np.random.default_rng(1).integers(0, 999, (B, T)), tensor(B, H, T, 8)
+        table = lib.rotation_table(torch.from_numpy(positions), THETA, torch.float64)
+        assert table.shape == (B, T, 4)
+        turned = lib.apply_table(x, table)
+        for b in range(B):
+            torch.testing.assert_close(table[b], lib.rotation_table(positions[b], THETA, torch.float64), rtol=0, atol=0)
+            np.testing.assert_allclose(turned[b], ropebook.rotate(x[b].numpy(), positions[b], THETA), rtol=0, atol=rounding(2, 0) * 6)
+
+
+def cos_and_sin_side_by_side_are_a_table(lib):
+    for positions in (range(3), [[1, 2, 3], [7, 8, 9]]):
+        x, table = tensor(2, 4, 3, 8), lib.rotation_table(positions, THETA, torch.float64)
+        torch.testing.assert_close(lib.apply_table(x, torch.view_as_real(table)), lib.apply_table(x, table), rtol=0, atol=0)
+
+
+def memory_may_lie_as_it_likes(lib):
+    """Rows of a transposed, sliced, expanded, odd-numbered or backward-strided memory, and gradients of such memory."""
+    table = lib.rotation_table(range(3), THETA, torch.float64)
+    for x in (tensor(2, 3, 4, 8).transpose(1, 2), tensor(4, 3, 11)[..., 2:10], tensor(4, 3, 11)[..., :8], tensor(25)[1:].view(3, 8),
+              tensor(3, 16)[:, ::2], tensor(8, 3).T, tensor(1, 8).expand(3, 8)):
+        before, own = x.clone(), x.contiguous().clone()
+        bound = dict(rtol=0, atol=6 * rounding(2, 0))  # |x| < 4, and the two roads may fuse products and sums differently
+        torch.testing.assert_close(lib.apply_table(x, table), lib.apply_table(own, table), **bound)
+        torch.testing.assert_close(x, before, rtol=0, atol=0)
+        weight = tensor(x.numel() + 1, seed=1)  # the gradient lies in memory from element 1 on
+        (torch.cat([torch.zeros(1), lib.apply_table(own.requires_grad_(), table).flatten()]) * weight).sum().backward()
+        torch.testing.assert_close(own.grad, lib.apply_table(weight[1:].view(x.shape), table.conj().resolve_conj()), **bound)
+
+
+def out_is_written(lib):
+    """Same numbers without fresh memory: elsewhere, over x, and among the slots of a cache, whose other slots stay."""
+    for dtype in (torch.float32, torch.float64):
+        for positions in (range(3), [[1, 2, 3], [7, 8, 9]]):
+            x, table = tensor(2, 4, 3, 8).to(dtype), lib.rotation_table(positions, THETA, dtype)
+            expected = lib.apply_table(x, table)
+            for form in (table, torch.view_as_real(table)):
+                slots = torch.full((2, 4, 5, 8), 7.0, dtype=dtype)
+                for out in (torch.empty_like(x), slots[:, :, 1:4], x.clone()):
+                    before = x.clone()
+                    assert lib.apply_table(x, form, out=out) is out
+                    torch.testing.assert_close(out, expected, rtol=0, atol=0)
+                    torch.testing.assert_close(x, before, rtol=0, atol=0)
+                assert (slots[:, :, [0, 4]] == 7).all()
+                same = x.clone()
+                assert lib.apply_table(same, form, out=same) is same
+                torch.testing.assert_close(same, expected, rtol=0, atol=0)
+
+
+def out_is_not_hidden_from_autograd(lib):
+    """Where x was saved for a backward pass, overwriting it is an error, not a wrong gradient."""
+    x, weight, table = tensor(3, 8), tensor(3, 8, seed=1).requires_grad_(), lib.rotation_table(range(3), THETA, torch.float64)
+    loss = (x * weight).sum()
+    lib.apply_table(x, table, out=x)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+    x.requires_grad_()
+    with torch.no_grad():
+        lib.apply_table(x, table, out=torch.empty(3, 8, dtype=torch.float64))
+    refuse(lambda: lib.apply_table(x, table, out=torch.empty(3, 8, dtype=torch.float64)), "gradient", "no_grad")
+    refuse(lambda: lib.apply_table(x.detach(), table, out=torch.empty(3, 8, dtype=torch.float64, requires_grad=True)), "gradient", "no_grad")
+
+
+def misfits_are_refused(lib):
+    table, wide = (lib.rotation_table(p, THETA, torch.float64) for p in (range(3), [[1, 2, 3], [7, 8, 9]]))
+    refuse(lambda: lib.rotation_table([[[1.0]]], THETA), "(1, 1, 1)")
+    refuse(lambda: lib.rotation_table(3, THETA), "()")
+    refuse(lambda: lib.rotation_table([[1, 2], [3, float("inf")]], THETA), "inf")
+    for shape in ((2, 4, 8), (3, 4, 3, 8), (1, 4, 3, 8), (2, 4, 1, 8), (2, 4, 3, 6), (2, 3, 8), (2, 2, 4, 3, 8)):
+        refuse(lambda: lib.apply_table(tensor(*shape), wide), str(shape), "(2, 3, 4)", "(2, H, 3, 8)")
+    refuse(lambda: lib.apply_table(tensor(1, 8), table), "(1, 8)", "(3, 4)", "(..., 3, 8)")
+    refuse(lambda: lib.apply_table(tensor(3, 8), table.real), "(3, 4)", "complex")
+    refuse(lambda: lib.apply_table(tensor(3, 8), table.real[:, :2]), "(3, 2)", "complex")
+    refuse(lambda: lib.apply_table(tensor(3, 8), table.real[..., None]), "(3, 4, 1)", "2")
+    x, like = tensor(3, 8), lambda *shape, **kind: torch.empty(*shape, **dict(dtype=torch.float64) | kind)
+    refuse(lambda: lib.apply_table(x, table, out=like(1, 3, 8)), "(3, 8)", "(1, 3, 8)")
+    refuse(lambda: lib.apply_table(x, table, out=like(3, 8, dtype=torch.float32)), "float64", "float32")
+    refuse(lambda: lib.apply_table(x, table, out=like(3, 8, device="meta")), "cpu", "meta")
+    refuse(lambda: lib.apply_table(x, table, out=like(8, 3).T), "(1, 3)")
+    refuse(lambda: lib.apply_table(x, table, out=like(25)[1:].view(3, 8)), "element 1")
+    refuse(lambda: lib.apply_table(x.bfloat16(), table, out=like(3, 8, dtype=torch.bfloat16)), "bfloat16", "float64")
+    refuse(lambda: lib.apply_table(x.float(), table, out=like(3, 8, dtype=torch.float32)), "float32", "float64")
+
+
+TABLE_CLAIMS = [each_sequence_has_its_own_positions, cos_and_sin_side_by_side_are_a_table, memory_may_lie_as_it_likes, out_is_written,
+                out_is_not_hidden_from_autograd, misfits_are_refused]
+
+
+# Claims about compiled code. Dynamo's own back end "eager" runs what it traced, and needs no C++ compiler. A function of `lib` is
+# compiled itself, not within another: the module of a mutant is in no sys.modules, where Dynamo would look for what it calls.
+
+
+def traced_numbers_are_the_same(lib):
+    """The real form that is compiled equals the complex one, forward and backward; one graph, nothing in it complex."""
+    seen = []
+
+    def backend(graph, inputs):
+        seen.extend(node.meta["example_value"] for node in graph.graph.nodes if "example_value" in node.meta)
+        return graph.forward
+
+    torch._dynamo.reset()
+    traced = torch.compile(lib.apply_table, fullgraph=True, backend=backend)
+    for dtype, unit in ((torch.float64, EPS), (torch.float32, 2.0**-24), (torch.bfloat16, 2.0**-8)):
+        table = lib.rotation_table([[1, 2, 3], [7, 8, 9]], THETA, torch.float64 if dtype == torch.float64 else torch.float32)
+        (x, weight), results = tensor(2, 2, 4, 3, 8).to(dtype), []
+        for turn, form in ((lib.apply_table, table), (traced, torch.view_as_real(table))):
+            x = x.detach().requires_grad_()
+            turned = turn(x, form)
+            (turned * weight).sum().backward()
+            assert turned.dtype == dtype
+            results.append((turned.detach(), x.grad))
+        for eager, compiled in zip(*results):  # two roads of product, product, sum, rounding: 4 units each of a pair under 4√2
+            torch.testing.assert_close(compiled, eager, rtol=0, atol=8 * unit * 4 * np.sqrt(2))
+    assert seen and not any(isinstance(value, torch.Tensor) and value.is_complex() for value in seen)
+
+
+def traced_out_is_written(lib):
+    torch._dynamo.reset()
+    traced = torch.compile(lib.apply_table, fullgraph=True, backend="eager")
+    x, table = tensor(2, 3, 8), torch.view_as_real(lib.rotation_table(range(3), THETA, torch.float64))
+    expected = lib.apply_table(x, table)
+    for out in (torch.empty_like(x), x):
+        traced(x, table, out)
+        torch.testing.assert_close(out, expected, rtol=0, atol=8 * EPS * 4 * np.sqrt(2))
+
+
+TRACED_CLAIMS = [traced_numbers_are_the_same, traced_out_is_written]
+
+
+@pytest.mark.parametrize("claim", TABLE_CLAIMS + TRACED_CLAIMS, ids=lambda claim: claim.__name__)
+def test_tables(claim):
+    claim(rotation_torch)
+
+
+TABLE_MUTANTS = [
+    ("factors = factors.unsqueeze(1)", "pass"),  # the heads' axis forgotten
+    ("factors.unsqueeze(1)", "factors.unsqueeze(2)"),
+    ("positions.reshape(-1)", "positions.T.reshape(-1)"),
+    ("if table.is_complex() else table", ""),
+    (" and x.shape[0] == batch[0]", ""),
+    ("x.ndim == 4 and", "x.ndim >= 4 and"),
+    ("x.shape[-2:] == (T, 2 * half)", "x.shape[-2] in (1, T) and x.shape[-1] == 2 * half"),
+    ("factors.ndim not in (3, 4) or factors.shape[-1] != 2", "factors.ndim not in (3, 4)"),
+    ("factors.ndim not in (3, 4) or factors.shape[-1] != 2", "factors.shape[-1] != 2"),
+    ("positions.ndim not in (1, 2)", "positions.ndim < 1"),
+    ("step % 2 == 0 for step", "True for step"),
+    ("(*pairs.stride()[:-1], pairs.storage_offset())", "pairs.stride()[:-1]"),
+    ("pairs.stride(-1) == 1 and all", "all"),
+    ("turned.requires_grad:", "False:"),
+    ("torch.mul(_complex(pairs), _complex(factors), out=", "torch.mul(_complex(pairs), _complex(factors).conj(), out="),
+    ("    return out\n\n\ndef rotate(", "    return x\n\n\ndef rotate("),
+    ("torch.is_grad_enabled() and (x.requires_grad", "(x.requires_grad"),
+    ("(x.requires_grad or out.requires_grad)", "x.requires_grad"),
+    ("(x.requires_grad or out.requires_grad)", "out.requires_grad"),
+    ("if x.dtype != factors.dtype:", "if False:"),
+    ("if (out.shape, out.dtype, out.device) != (x.shape, x.dtype, x.device):", "if False:"),
+    ("if not torch.compiler.is_compiling() and not _aligned(out.unflatten(-1, (-1, 2))):", "if False:"),
+]
+TRACED_MUTANTS = [
+    ("if torch.compiler.is_compiling():", "if False:"),
+    ("not torch.compiler.is_compiling() and not _aligned", "not _aligned"),  # the offset of memory cannot be traced
+    ("first * cos - second * sin", "first * cos + second * sin"),
+    ("first * sin + second * cos", "second * sin + first * cos"),
+    ("_multiply_real(pairs, factors).flatten(-2).to(x.dtype)", "_multiply_real(pairs, factors).flatten(-2)"),
+    ("turned if out is None else out.copy_(turned)", "turned"),
+]
+
+
+def torch_mutant(old, new):
+    return SimpleNamespace(**mutated(Path(rotation_torch.__file__), old, new))
+
+
+@pytest.mark.parametrize("old, new", TABLE_MUTANTS, ids=[f"{old} → {new}" for old, new in TABLE_MUTANTS])
+def test_table_mutant_is_caught(old, new):
+    assert failures(torch_mutant(old, new), TABLE_CLAIMS), f"no claim notices {new!r} for {old!r}"
+
+
+@pytest.mark.parametrize("old, new", TRACED_MUTANTS, ids=[f"{old} → {new}" for old, new in TRACED_MUTANTS])
+def test_traced_mutant_is_caught(old, new):
+    assert failures(torch_mutant(old, new), TRACED_CLAIMS), f"no claim notices {new!r} for {old!r}"
+
+
+def test_unmutated_torch_source_passes():
+    assert failures(torch_mutant("step % 2 == 0", "not step % 2"), TABLE_CLAIMS + TRACED_CLAIMS) == []
 
 
 def hugging_face_roformer(x, positions):

@@ -5,6 +5,7 @@ or raises `Wrong` with one sentence that teaches.
 """
 
 import importlib.util
+import re
 from typing import NamedTuple
 
 _CHECKERS = {}
@@ -38,7 +39,7 @@ def exercise(number):
 def judge(number, answer):
     """Verdict on one answer. Whatever the answer does, only an unknown number raises.
 
-    number   "chapter.exercise", such as "3.1"
+    number   "chapter.exercise", such as "3.1" or "7b.1"
     answer   what the stub cell defines: a value or a function
     raises   ValueError if there is no such exercise
     """
@@ -61,10 +62,15 @@ def check(number, answer):
     print(f"{number}: {verdict.state}. {verdict.message}".rstrip())
 
 
+def padded(chapter):
+    """A chapter as the names of files spell it: "7" -> "07", "7b" -> "07b", "14" -> "14"."""
+    return chapter if chapter[1:2].isdigit() else f"0{chapter}"
+
+
 def numbers(chapter):
-    """The numbers of a chapter's exercises, in order: numbers(3) -> ["3.1", "3.2", …]."""
-    importlib.import_module(f"ropebook.checks.ch{chapter:02d}")
-    own = [n for n in _CHECKERS if n.split(".")[0] == str(chapter)]
+    """The numbers of a chapter's exercises, in order: numbers("7b") -> ["7b.1", "7b.2", …]."""
+    importlib.import_module(f"ropebook.checks.ch{padded(chapter)}")
+    own = [n for n in _CHECKERS if n.split(".")[0] == chapter]
     return sorted(own, key=lambda n: int(n.split(".")[1]))
 
 
@@ -80,8 +86,8 @@ def call(function, *args):
 
 def _checker(number):
     chapter = number.split(".")[0]
-    if chapter.isdigit() and importlib.util.find_spec(f"ropebook.checks.ch{int(chapter):02d}"):
-        if number in numbers(int(chapter)):
+    if re.fullmatch("[1-9][0-9]*[a-z]?", chapter) and importlib.util.find_spec(f"ropebook.checks.ch{padded(chapter)}"):
+        if number in numbers(chapter):
             return _CHECKERS[number]
-        raise ValueError(f"there is no exercise {number}: chapter {chapter} has {', '.join(numbers(int(chapter)))}")
+        raise ValueError(f"there is no exercise {number}: chapter {chapter} has {', '.join(numbers(chapter))}")
     raise ValueError(f"there is no exercise {number}: expected a number such as 3.1")
