@@ -780,3 +780,39 @@ def test_reordered_rows_make_reordered_turned_queries():
     turn = lambda rows: rotate_half_split(heads(rows), positions, PLANES)
     bound = 2 * np.linalg.norm(heads(weight), axis=-1, keepdims=True) * (rounding(2, positions[:, None]) + 5 * EPS * np.linalg.norm(words))
     holds(turn(head_rows_to_half_split(weight, 2)), asked, turn(weight), bound)
+
+
+# ---- chapter 8: a race ---------------------------------------------------------------------------
+
+
+class Counted(float):
+    """A number that counts the products and sums that it enters."""
+
+    done = 0
+
+    def _count(self, result):
+        Counted.done += 1
+        return Counted(result)
+
+    __mul__ = lambda self, other: self._count(float(self) * float(other))
+    __add__ = lambda self, other: self._count(float(self) + float(other))
+    __sub__ = lambda self, other: self._count(float(self) - float(other))
+
+
+@pytest.mark.parametrize("size", [2, 4, 8])
+def test_three_operations_for_two_trips(size):
+    """(8a): the loop over the pairs of a row, counted: 3 operations a number, which travels in and out once; 3/s counts one way."""
+    row, (cos, sin), Counted.done = [Counted(v) for v in normal(8, seed=17)], (0.6, 0.8), 0
+    out = [turned for a, b in zip(row[0::2], row[1::2]) for turned in (a * cos - b * sin, a * sin + b * cos)]
+    intensity = Counted.done / (size * (len(row) + len(out)))
+    holds(intensity, 3 / (2 * size), 3 / size, 0)
+
+
+@pytest.mark.parametrize("compute, move", [(5.0, 2.0), (2.0, 5.0), (3.0, 3.0)])
+def test_the_copy_sets_the_least_time(compute, move):
+    """(8b): piece by piece, each fetched while the one before is computed, work ends at the larger of the two times, a piece late."""
+    pieces, fetched, ready = 1000, 0.0, 0.0
+    for _ in range(pieces):
+        fetched += move / pieces
+        ready = max(ready, fetched) + compute / pieces
+    holds(ready, max(compute, move), compute + move, min(compute, move) / pieces * (1 + pieces * pieces * EPS))

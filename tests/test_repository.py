@@ -32,12 +32,13 @@ def tracked():
     return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
 
 
-def pins(name):
-    """{package: version} of a list of pins; a line that is no pin is an error."""
+def pins(name, here=False):
+    """{package: version} of a list of pins, or of those that are installed here; a line that is no pin is an error."""
     lines = [line.split("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]
     requirements = [Requirement(line) for line in lines if line]
     assert all(re.fullmatch(r"==[^*,]+", str(r.specifier)) for r in requirements), f"{name} holds a line that is no pin"
-    return {canonicalize_name(r.name): str(r.specifier).removeprefix("==") for r in requirements}
+    wanted = [r for r in requirements if not here or r.marker is None or r.marker.evaluate()]
+    return {canonicalize_name(r.name): str(r.specifier).removeprefix("==") for r in wanted}
 
 
 # ---- layout --------------------------------------------------------------------------------------
@@ -132,7 +133,7 @@ def test_every_dependency_is_a_lower_bound_that_pin_and_colab_satisfy():
         assert in_colab[requirement.name] in requirement.specifier, line
 
 
-HERE = {name: pin for name, pin in pins("requirements.txt").items() if name != "appnope" or sys.platform == "darwin"}
+HERE = pins("requirements.txt", here=True)
 
 
 def test_the_install_cells_know_the_extra():

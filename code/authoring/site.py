@@ -31,7 +31,7 @@ import notebooks  # noqa: E402
 
 PALETTE = Path(__file__).parents[1] / "ropebook/figures/palette.json"
 ANCHOR = re.compile(r'<a\s[^>]*?\bid="([^"]+)"')
-CHAPTER = re.compile(r"book/0*(\d+)_\w+")
+CHAPTER = re.compile(r"book/0*(\d+[a-z]?)_\w+")
 FIGURE = re.compile(r'data-figure="([a-z0-9_-]+)"')
 SOURCE_LINK = re.compile(r'(<a\s[^>]*?href=")([^":?#]+)\.(?:ipynb|md)(?=[#"])')
 UNUSED = ["scripts/fontawesome.js*", "vendor/fontawesome", "locales", "images/logo_[!c]*", "sbt-webpack-macros.html",

@@ -1,7 +1,7 @@
 """The library that the chapters of The Rotary Book import.
 
-This level is NumPy only and quick to import; the modules that need torch (`rotation_torch`, `roformer`,
-`training`) are imported by name where a chapter needs them.
+This level is NumPy only and quick to import; the modules that need torch (`rotation_torch`, `rotary`, `roformer`, `training`
+and others) are imported by name where a chapter needs them.
 """
 
 from ropebook.frequencies import frequencies

@@ -23,8 +23,8 @@ class Target:
 
 
 TARGETS = (
-    Target("cpu", "training", "float32", "forward", 1.15),
-    Target("cpu", "training", "float32", "forward+backward", 7.5, LLAMA),
+    Target("cpu", "training", "float32", "forward", 1.15, tried="warm and fresh memory, compiled code of both layouts"),
+    Target("cpu", "training", "float32", "forward+backward", 7.5, LLAMA, tried="compiled code of both layouts"),
     Target("cpu", "training", "bfloat16", "forward", 2.5, tried="compiled code of interleaved pairs that reads a pair as one int32 "
            "and splits it by shifts, or swaps the two, or rounds before it joins them: each slower than half-split"),
     Target("cpu", "long", "float32", "forward", 2.0),

@@ -61,3 +61,22 @@ def orbits(paths, titles):
         ax.set_ylim(ax.get_xlim())
         ax.grid(color=COLOURS["grid"], linewidth=0.6)
     return figure
+
+
+def bars(panels, xlabel):
+    """Horizontal bars, a panel for each case, the longest at the top; bars whose name starts with "ours" in the colour of RoPE.
+
+    panels    {title: {name: number}}
+    xlabel    what the numbers are, with the unit in brackets
+    returns   the matplotlib Figure
+    """
+    tallest = max(map(len, panels.values()))
+    figure, rows = plt.subplots(len(panels), figsize=(7, 0.26 * tallest * len(panels) + 0.8), layout="constrained", sharex=True)
+    for ax, (title, numbers) in zip(np.atleast_1d(rows), panels.items()):
+        names = sorted(numbers, key=numbers.get)
+        ax.barh(names, [numbers[name] for name in names], color=[COLOURS["rope" if name.startswith("ours") else "muted"] for name in names])
+        ax.set_title(title, fontsize=10, loc="left")
+        ax.tick_params(axis="y", labelsize=8)
+        ax.spines[["top", "right"]].set_visible(False)
+    ax.set_xlabel(xlabel)
+    return figure

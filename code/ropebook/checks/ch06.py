@@ -1,13 +1,12 @@
 """Checkers of chapter 06, two layouts of one rotation."""
 
-import sys
 import tracemalloc
-from contextlib import contextmanager
 
 import numpy as np
 
+from ropebook.checks.asking import asked, ending, real_numbers
 from ropebook.checks.ch06_boxes import ILLS, SCORES, turner
-from ropebook.exercises import NotAnswered, Wrong, call, exercise
+from ropebook.exercises import Wrong, exercise
 from ropebook.layouts import head_rows_to_half_split, head_rows_to_interleaved
 from ropebook.rotation import to_half_split, to_interleaved
 
@@ -55,41 +54,28 @@ DECK = 500_000  # bytes: half of what 2 ** 18 numbered cards take at 4 bytes eac
 def riffles_needed(answer):
     """A function (d) -> the smallest r >= 1 with 2 ** r = 1 modulo d − 1."""
     for d in DECKS:
-        with _ending(d):
-            result = _asked(answer, f"d = {d}", d == DECKS[0], d)
+        with ending(LINES, _endless(d)):
+            result = asked(answer, f"d = {d}", d == DECKS[0], d)
         _check_count(d, result)
     tracemalloc.start()
     tracemalloc.clear_traces()
     try:
-        _check_count(2**18, _asked(answer, "d = 2**18", False, 2**18))
+        _check_count(2**18, asked(answer, "d = 2**18", False, 2**18))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     if peak > DECK:
         raise Wrong(f"Right, but for d = 2**18 it takes {peak / 1e6:.0f} MB: it holds as many numbers as there are cards. "
                     "Follow one card, as (6d) does.")
-    _check_count(10**6, _asked(answer, "d = 1000000", False, 10**6))
+    _check_count(10**6, asked(answer, "d = 1000000", False, 10**6))
     return "A million entries are home after 180 riffles, and 2**20, which are more, after 20: what counts are the factors of d − 1."
 
 
-@contextmanager
-def _ending(d):
-    """Stops what runs inside after LINES lines of Python."""
-    left = iter(range(LINES))
-
-    def trace(*_):
-        if next(left, None) is None:
-            advice = "Is it d − 1 that you divide by, and does no number overflow?"
-            raise Wrong(f"For d = {d} your function does not come to an end. "
-                        f"{advice if d > 2 else 'Divided by 1, every number leaves 0: d = 2 is a case of its own.'}")
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
+def _endless(d):
+    """The lesson of a loop that does not end."""
+    advice = "Is it d − 1 that you divide by, and does no number overflow?"
+    return (f"For d = {d} your function does not come to an end. "
+            f"{advice if d > 2 else 'Divided by 1, every number leaves 0: d = 2 is a case of its own.'}")
 
 
 def order_of_two(modulus):
@@ -98,7 +84,7 @@ def order_of_two(modulus):
 
 
 def _check_count(d, result):
-    got = _numbers(result)
+    got = real_numbers(result)
     if got.size != 1:
         raise Wrong(f"Return one whole number; for d = {d} yours has shape {got.shape}.")
     r, right = got.item(), order_of_two(d - 1)
@@ -194,7 +180,7 @@ def name_layout(answer):
     said = []
     for d, base, *right in TURNS:
         name = f"the rotation with d = {d}, base {base:g}"
-        said.append(_name_and_sign(_asked(answer, name, not said, turner(d, base, *right), d), name))
+        said.append(_name_and_sign(asked(answer, name, not said, turner(d, base, *right), d), name))
     if said != [(layout, sign) for _, _, layout, sign in TURNS]:
         raise Wrong(_why_not_named(said))
     return "One question is enough: at position 1 entry 0 keeps cos 1, and sin 1 stands at its partner, with the sign of the turn."
@@ -264,40 +250,12 @@ def _against(name, ill):
 # ---- reading answers --------------------------------------------------------
 
 
-def _asked(answer, name, first, *args):
-    """The answer's result for the case called name. No result is no answer in the first case, and a wrong one in the others."""
-    try:
-        return call(answer, *args)
-    except NotAnswered:
-        if first:
-            raise
-        raise Wrong(f"It returned nothing for {name}: every path needs a return.") from None
-    except Wrong:
-        raise
-    except Exception as error:
-        raise Wrong(f"For {name} your answer stopped with {type(error).__name__}: {error}") from None
-
-
 def _unchanged(answer, name, first, x, *others):
     """The answer's numbers for a copy of x, which must come back as it was."""
     given = x.copy()
-    got = _numbers(_asked(answer, name, first, given, *others))
+    got = real_numbers(asked(answer, name, first, given, *others))
     if not np.array_equal(given, x):
         raise Wrong("Your function changes the array that it was given. Write into a new one.")
-    return got
-
-
-def _numbers(result):
-    """The reader's result as real, finite float64 numbers."""
-    try:
-        got = np.asarray(result)
-        if got.dtype.kind in "cSU":
-            raise Wrong(f"Expected real numbers, got {'complex ones' if got.dtype.kind == 'c' else 'text'}.")
-        got = got.astype(np.float64)
-    except (TypeError, ValueError):
-        raise Wrong(f"Expected numbers, got {type(result).__name__}.") from None
-    if not np.isfinite(got).all():
-        raise Wrong(f"Expected finite numbers, got {got[~np.isfinite(got)][0]}.")
     return got
 
 

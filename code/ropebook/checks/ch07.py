@@ -5,8 +5,9 @@ import math
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
+from ropebook.checks.asking import asked
 from ropebook.checks.ch07_layers import LAYERS
-from ropebook.checks.turning import angles_of, asked, checked, same, short, slack, speeds, turned, where, why_not_turned
+from ropebook.checks.turning import angles_of, checked, same, short, slack, speeds, turned, where, why_not_turned
 from ropebook.exercises import Wrong, call, exercise
 
 DOUBLE, SINGLE, HALF, BRAIN = torch.float64, torch.float32, torch.float16, torch.bfloat16

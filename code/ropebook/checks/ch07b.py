@@ -3,14 +3,13 @@
 import copy
 import io
 import math
-import sys
 import warnings
-from contextlib import contextmanager
 from unittest import mock
 
 import torch
 
-from ropebook.checks.turning import angles_of, asked, checked, short, slack, speeds, turned, where, why_not_turned
+from ropebook.checks.asking import asked, ending
+from ropebook.checks.turning import angles_of, checked, short, slack, speeds, turned, where, why_not_turned
 from ropebook.exercises import Wrong, exercise
 
 DOUBLE, SINGLE, HALF, BRAIN = torch.float64, torch.float32, torch.float16, torch.bfloat16
@@ -24,30 +23,12 @@ def first_lost(answer):
     for dtype in FLOATS:
         name, bits = short(dtype), 1 - round(math.log2(torch.finfo(dtype).eps))
         digits = len(str(2**bits))
-        with _ending(f"For {name} your function counts and counts. The answer has {digits} digits: calculate it."):
+        with ending(LINES, f"For {name} your function counts and counts. The answer has {digits} digits: calculate it."):
             result = asked(answer, name, dtype == FLOATS[0], dtype)
         number = _whole(result, name)
         if number != 2**bits + 1:
             raise Wrong(f"For {name} you return {number}. {_why_not_lost(result, number, bits)}")
     return "With p significant bits every whole number up to 2**p is held; 2**p + 1 would need one bit more."
-
-
-@contextmanager
-def _ending(lesson):
-    """Stops what runs inside after LINES lines of Python."""
-    left = iter(range(LINES))
-
-    def trace(*_):
-        if next(left, None) is None:
-            raise Wrong(lesson)
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
 
 
 def _whole(result, name):

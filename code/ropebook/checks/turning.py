@@ -2,27 +2,10 @@
 
 import torch
 
-from ropebook.exercises import NotAnswered, Wrong, call
+from ropebook.exercises import Wrong
 from ropebook.frequencies import frequencies
 
 CLOSE = 1e-4  # at positions up to 30 float32 angles are off by 1e-5, mistakes by hundredths at least
-
-
-def asked(answer, name, first, *args):
-    """The answer's result for the case called name; where the first case has a result, nothing is a wrong one.
-
-    raises   Wrong, naming the case, if the answer stops with an error; NotAnswered if the first case has no result
-    """
-    try:
-        return call(answer, *args)
-    except NotAnswered:
-        if first:
-            raise
-        raise Wrong(f"It returned nothing for {name}: every path needs a return.") from None
-    except Wrong:
-        raise
-    except Exception as error:
-        raise Wrong(f"For {name} your answer stopped with {type(error).__name__}: {error}") from None
 
 
 def checked(got, shape, dtype, name, not_a_number=""):

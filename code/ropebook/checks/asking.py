@@ -1,0 +1,57 @@
+"""For the checkers: calling an answer, reading what it returns, and stopping it."""
+
+import sys
+from contextlib import contextmanager
+
+import numpy as np
+
+from ropebook.exercises import NotAnswered, Wrong, call
+
+
+def asked(answer, name, first, *args):
+    """The answer's result for the case called name; where the first case has a result, nothing is a wrong one.
+
+    raises   Wrong, naming the case, if the answer stops with an error; NotAnswered if the first case has no result
+    """
+    try:
+        return call(answer, *args)
+    except NotAnswered:
+        if first:
+            raise
+        raise Wrong(f"It returned nothing for {name}: every path needs a return.") from None
+    except Wrong:
+        raise
+    except Exception as error:
+        raise Wrong(f"For {name} your answer stopped with {type(error).__name__}: {error}") from None
+
+
+def real_numbers(result):
+    """The reader's result, a number, list, array or tensor, as real, finite float64 numbers."""
+    try:
+        got = np.asarray(result)
+        if got.dtype.kind in "cSU":
+            raise Wrong(f"Expected real numbers, got {'complex ones' if got.dtype.kind == 'c' else 'text'}.")
+        got = got.astype(np.float64)
+    except (TypeError, ValueError):
+        raise Wrong(f"Expected numbers, got {type(result).__name__}.") from None
+    if not np.isfinite(got).all():
+        raise Wrong(f"Expected finite numbers, got {got[~np.isfinite(got)][0]}.")
+    return got
+
+
+@contextmanager
+def ending(lines, lesson):
+    """Stops what runs inside after that many lines of Python: Wrong, with the lesson."""
+    left = iter(range(lines))
+
+    def trace(*_):
+        if next(left, None) is None:
+            raise Wrong(lesson)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
