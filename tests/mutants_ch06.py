@@ -59,6 +59,16 @@ def overflowing(d):
     return r
 
 
+def swallowing(d):
+    place, r = 1, 0
+    while r == 0 or place != 1:
+        try:
+            place, r = 2 * place % d, r + 1
+        except Exception:
+            pass
+    return r
+
+
 def few_riffles(d):
     for r in range(1, 30):
         if (2**r - 1) % (d - 1) == 0:
@@ -202,6 +212,7 @@ MUTANTS = [
     ("6.2", lambda d: follow(d) if d > 2 else 2, "leaves two entries as they are"),
     ("6.2", lambda d: follow(d, modulo=0), "Is it d − 1 that you divide by"),
     ("6.2", overflowing, "d = 102 your function does not come to an end. Is it d − 1 that you divide by, and does no number overflow?"),
+    ("6.2", swallowing, "d = 52 your function does not come to an end"),
     ("6.2", few_riffles, "nothing for d = 96"),
     ("6.2", whole_deck, "as many numbers as there are cards"),
     ("6.2", lambda d: 8, "place 4, 2**8 modulo 7"),

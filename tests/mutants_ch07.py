@@ -87,6 +87,15 @@ def in_place(x, at, base=10000.0):
     return x
 
 
+def positions_in_place(x, at, base=10000.0):
+    return turn(x, at.unsqueeze_(-1).squeeze(-1), base)
+
+
+def table_to_the_last(x, at, base=10000.0):
+    table = speeds(x, base) * torch.arange(at.flatten()[-1] + 1)[:, None]
+    return turn(x, at, base, angles=lambda _: table[at])
+
+
 def first_overwritten(x, at, base=10000.0):
     angle, out = heads(at[..., None] * speeds(x, base), at), x.double().clone()
     out[..., 0::2] = out[..., 0::2] * angle.cos() - out[..., 1::2] * angle.sin()
@@ -127,6 +136,11 @@ class WrongWayBack(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         return turn(grad, ctx.at, ctx.base) if ctx.again else grad, None, None, None
+
+
+def switches_gradients_off(x, at, base=10000.0):
+    torch.set_grad_enabled(False)
+    return turn(x, at, base)
 
 
 def loop(x, at, base=10000.0):
@@ -322,7 +336,11 @@ MUTANTS = [
     ("7.1", kept(lambda x, at, base: (at.shape, x.shape[-1], base)), "the table of an earlier call"),
     ("7.1", kept_in_its_dtype(), "rounded to bfloat16 or less"),
     ("7.1", in_place, "changes the x"),
+    ("7.1", positions_in_place, "changes the positions"),
+    ("7.1", table_to_the_last, "stopped with IndexError"),
     ("7.1", lambda x, at, base=1e4: turn(x.detach(), at, base), "no gradient flows"),
+    ("7.1", lambda x, at, base=1e4: turn(x if at.ndim == 2 else x.detach(), at, base), "no gradient flows"),
+    ("7.1", switches_gradients_off, "no gradient flows"),  # and the right answers below still pass
     ("7.1", lambda x, at, base=1e4: turn(x, at, base) + (x.detach() - x), "Is a part of it cut off?"),
     ("7.1", lambda x, at, base=1e4: WrongWayBack.apply(x, at, base, False), "It leaves as it arrived"),
     ("7.1", lambda x, at, base=1e4: WrongWayBack.apply(x, at, base, True), "turned forwards once more"),
@@ -382,6 +400,8 @@ MUTANTS = [
     ("7.4", lambda real: count(real).T, "each word counts those before it"),
     ("7.4", lambda real: count(real)[0], "one position for each place"),
     ("7.4", lambda real: count(real).to(torch.uint8), "Yours ends with 43, expected 299"),
+    ("7.4", lambda real: list(count(real)), "got list. torch.stack makes one"),
+    ("7.4", lambda real: {}, "got dict"),
     ("7.4", count_in_place, "changes the mask"),
     ("7.5", lambda layer: True, "You call every layer right"),
     ("7.5", lambda layer: False, "You call every layer wrong"),
@@ -419,5 +439,6 @@ ALSO_RIGHT = [
     ("7.4", lambda real: torch.where(real, real.cumsum(-1) - 1, 0).int()),
     ("7.4", lambda real: (real.long().cumsum(1) - 1).masked_fill(~real, 0)),
     ("7.5", relative),
+    ("7.5", lambda layer: relative(layer, at=AT.short(), shift=SHIFT.short(), other=OTHER.short())),
     ("7.5", relative_by_rows),
 ]

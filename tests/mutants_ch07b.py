@@ -1,6 +1,7 @@
 """Wrong answers to the exercises of chapter 07b, each with part of the lesson that its checker must give."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -19,6 +20,16 @@ def lost(dtype):
 def count(dtype):
     n = 1
     while torch.tensor(n, dtype=DOUBLE).to(dtype).double() == n:
+        n += 1
+    return n
+
+
+def count_in_fractions(dtype):
+    """The right answer to exercise 7b.1, which counts the short dtypes with numbers whose every sum is many lines of a library."""
+    n = Fraction(1)
+    while Fraction(torch.tensor(float(n)).to(dtype).item()) == n:
+        if torch.finfo(dtype).bits > 16:
+            return lost(dtype)
         n += 1
     return n
 
@@ -126,6 +137,14 @@ class SavedOnly(Base):
 
 class DefaultDevice(Base):
     device = {}
+
+
+class InTuple(DefaultDevice):
+    def made(self, angles):
+        return angles.cos(), angles.sin()
+
+    def rows(self, x, positions):
+        return torch.stack([part[positions] for part in self.table])
 
 
 class CastWithModel(Base):
@@ -349,6 +368,7 @@ MUTANTS = [
     ("7b.3", ComplexBuffer, "`turns` is a complex buffer"),
     ("7b.3", SavedOnly, "What is in a checkpoint replaces what was made"),
     ("7b.3", DefaultDevice, "Name the device"),
+    ("7b.3", InTuple, "Name the device"),
     ("7b.3", CastWithModel, "The table must not be cast with the model"),
     ("7b.3", Backwards, "you turn the other way"),
     ("7b.3", Halves, "your pairs are (i, i + D/2)"),
@@ -375,6 +395,7 @@ MUTANTS = [
 ALSO_RIGHT = [
     ("7b.1", lost),
     ("7b.1", doubling),
+    ("7b.1", count_in_fractions),
     ("7b.1", lambda dtype: torch.tensor(lost(dtype))),
     ("7b.1", lambda dtype: np.int64(lost(dtype))),
     ("7b.1", lambda dtype: lost(dtype) if dtype == DOUBLE else float(lost(dtype))),

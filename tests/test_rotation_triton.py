@@ -185,11 +185,11 @@ def compiled(module, dtype, capability, D=128, tokens=8, heads=4):
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource, compile
 
-    names = module._turn_tile.arg_names
+    names = module.turn_tile.arg_names
     constants = {"SIGN": 1, "TOKENS": tokens, "HEADS": heads, "WIDTH": 128}
     kinds = dict.fromkeys(names, "i32") | {"x": f"*{dtype}", "out": f"*{dtype}", "table": "*fp32"} | dict.fromkeys(constants, "constexpr")
     even = [name for name in names if name not in {*constants, "T", "H", "tiles_h", "tiles_t"}]
-    source = ASTSource(module._turn_tile, kinds, {(names.index(name),): value for name, value in constants.items()},
+    source = ASTSource(module.turn_tile, kinds, {(names.index(name),): value for name, value in constants.items()},
                        {(names.index(name),): [["tt.divisibility", 16]] for name in even})
     return compile(source, target=GPUTarget("cuda", capability, 32)).asm
 
@@ -245,7 +245,7 @@ MUTANTS = [
     ("b * x_b", "b * out_b"),
     ("heads * x_h", "heads * out_h"),
     ("tokens * x_t", "tokens * out_t"),
-    ("tile // tiles_t // tiles_h", "tile // tiles_t"),
+    ("b, h = tile // tiles_t // tiles_h", "b, h = tile // tiles_t"),
     ("tile // tiles_t % tiles_h", "tile % tiles_h"),
     (".to(tl.float32)", ".to(tl.float16)"),
     ("triton.cdiv(T, tokens)", "(T // tokens)"),

@@ -70,15 +70,15 @@ def table(result):
     lines = [f"{machine['gpu'] if result['device'] == 'cuda' else machine['cpu']}, {machine['threads']} threads, {result['rounds']} rounds"]
     for (workload, dtype, label), found in cases.items():
         lines += ["", f"{workload} {tuple(found[0]['shape'])}, {dtype}, {label}",
-                  f"{'':30}{'µs':>9}{'× copy':>8}{'quartiles':>14}{'GB/s':>8}{'of limit':>9}{'error':>9}"]
+                  f"{'':29}{'µs':>8}{'× copy':>8}{'quartiles':>13}{'GB/s':>7}{'error':>8}"]
         lines += [_line(row) for row in sorted(found, key=lambda row: row["ratio"])]
     return "\n".join([*lines, *([""] if result["notes"] else []), *result["notes"]])
 
 
 def _line(row):
     low, high = row["quartiles"]
-    return (f"{row['row']:30}{row['seconds'] * 1e6:9.0f}{row['ratio']:8.2f}{f'{low:.2f}–{high:.2f}':>14}"
-            f"{row['gigabytes_per_second']:8.1f}{row['limit']:9.0%}{row['error']:9.1e}")
+    return (f"{row['row']:29}{row['seconds'] * 1e6:8.0f}{row['ratio']:8.2f}{f'{low:.2f}–{high:.2f}':>13}"
+            f"{row['gigabytes_per_second']:7.1f}{row['error']:8.0e}")
 
 
 def targets(result):

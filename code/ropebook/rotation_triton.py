@@ -30,25 +30,42 @@ SHARE = 4  # heads that share a read of cos and sin, which in float32 are twice 
 
 
 @jit
-def _turn_tile(x, out, table, x_b, x_h, x_t, out_b, out_h, out_t, table_b, H, T, D, tiles_h, tiles_t, SIGN: tl.constexpr,
-               TOKENS: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr):
-    """One program turns TOKENS × HEADS rows of one sequence; x_b is how far apart in memory x's sequences are, x_h its heads, …"""
-    tile = tl.program_id(0).to(tl.int64)  # large tensors have offsets beyond 32 bits
-    b, h, t = tile // tiles_t // tiles_h, tile // tiles_t % tiles_h, tile % tiles_t
-    tokens = t * TOKENS + tl.arange(0, TOKENS)[:, None, None]  # (TOKENS, 1, 1)
-    heads = h * HEADS + tl.arange(0, HEADS)[:, None]  # (HEADS, 1)
-    features = tl.arange(0, WIDTH)  # (WIDTH,): D, filled up to a power of two
+def turn_tile(
+    x, out, table, x_b, x_h, x_t, out_b, out_h, out_t, table_b,
+    H, T, D, tiles_h, tiles_t, SIGN: tl.constexpr,
+    TOKENS: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr,
+):
+    """One program turns TOKENS × HEADS rows of one sequence.
+
+    x_b is how far apart in memory x's sequences are, x_h its heads, …
+    """
+    # 64 bits: large tensors have offsets beyond 32
+    tile = tl.program_id(0).to(tl.int64)
+    b, h = tile // tiles_t // tiles_h, tile // tiles_t % tiles_h
+    t = tile % tiles_t
+    # axes: (TOKENS, HEADS, WIDTH); WIDTH is D, filled up to a power of 2
+    tokens = t * TOKENS + tl.arange(0, TOKENS)[:, None, None]
+    heads = h * HEADS + tl.arange(0, HEADS)[:, None]
+    features = tl.arange(0, WIDTH)
     in_table = (tokens < T) & (features < D)  # (TOKENS, 1, WIDTH)
     in_x = in_table & (heads < H)  # (TOKENS, HEADS, WIDTH)
 
-    factors = tl.load(table + b * table_b + tokens * D + features, mask=in_table)
-    cos, sin = tl.split(tl.reshape(factors, (TOKENS, 1, WIDTH // 2, 2)))  # (TOKENS, 1, WIDTH/2)
+    at = table + b * table_b + tokens * D + features
+    factors = tl.load(at, mask=in_table)
+    factors = tl.reshape(factors, (TOKENS, 1, WIDTH // 2, 2))
+    cos, sin = tl.split(factors)  # (TOKENS, 1, WIDTH/2)
     sin = sin * SIGN
-    rows = tl.load(x + b * x_b + heads * x_h + tokens * x_t + features, mask=in_x).to(tl.float32)
-    first, second = tl.split(tl.reshape(rows, (TOKENS, HEADS, WIDTH // 2, 2)))  # (TOKENS, HEADS, WIDTH/2)
-    turned = tl.join(first * cos - second * sin, first * sin + second * cos)
-    turned = tl.reshape(turned, (TOKENS, HEADS, WIDTH)).to(out.dtype.element_ty)
-    tl.store(out + b * out_b + heads * out_h + tokens * out_t + features, turned, mask=in_x)
+
+    at = x + b * x_b + heads * x_h + tokens * x_t + features
+    rows = tl.load(at, mask=in_x).to(tl.float32)
+    rows = tl.reshape(rows, (TOKENS, HEADS, WIDTH // 2, 2))
+    first, second = tl.split(rows)  # (TOKENS, HEADS, WIDTH/2)
+    turned = tl.join(first * cos - second * sin,
+                     first * sin + second * cos)
+    turned = tl.reshape(turned, (TOKENS, HEADS, WIDTH))
+
+    at = out + b * out_b + heads * out_h + tokens * out_t + features
+    tl.store(at, turned.to(out.dtype.element_ty), mask=in_x)
 
 
 def unavailable():
@@ -110,10 +127,10 @@ def _launch(x, factors, sign):
         tiles_h, tiles_t = triton.cdiv(H, heads), triton.cdiv(T, tokens)
         table_b = factors.stride(0) if factors.ndim == 4 else 0
         with torch.cuda.device_of(x):
-            _turn_tile[(B * tiles_h * tiles_t,)](rows, out, factors, *rows.stride()[:3], *out.stride()[:3], table_b, H, T, D,
+            turn_tile[(B * tiles_h * tiles_t,)](rows, out, factors, *rows.stride()[:3], *out.stride()[:3], table_b, H, T, D,
                                                  tiles_h, tiles_t, sign, tokens, heads, width)
     return out.reshape(x.shape)
 
 
 def _interpreted():
-    return not isinstance(_turn_tile, triton.JITFunction)
+    return not isinstance(turn_tile, triton.JITFunction)

@@ -28,16 +28,18 @@ TURNS = (
 
 
 @exercise("7.1")
+@torch.enable_grad()  # whatever a cell has switched off; afterwards the mode is as before, whatever the answer does
 def turn_rows(answer):
     """A function (x, positions, base) -> x (B, H, T, D) turned by positions (T,) or (B, T)."""
     once, earlier = True, []
     for index, (sizes, batched, base, dtype, below) in enumerate(TURNS):
         x, at = _drawn(index, sizes, batched, dtype, below)
         name = f"x {sizes} in {short(dtype)} and positions {tuple(at.shape)}"
-        given = x.clone()
-        got = checked(asked(answer, name, index == 0, given, at.clone(), *base), sizes, dtype, name)
-        if not torch.equal(given, x):
-            raise Wrong("Your function changes the x that it was given. Others may still need it: write into a new tensor.")
+        given = x.clone(), at.clone()
+        got = checked(asked(answer, name, index == 0, *given, *base), sizes, dtype, name)
+        for what, before, after in zip(("x", "positions"), (x, at), given):
+            if not torch.equal(before, after):
+                raise Wrong(f"Your function changes the {what} that it was given. Others may still need it: write into a new tensor.")
         angles = angles_of(at, speeds(sizes[-1], *base))
         off = (got - turned(x, angles)).abs()
         loose = {} if dtype == DOUBLE else {"angle_unit": 2.0**-24}  # angles in float32 are near enough for narrower rows
@@ -45,17 +47,18 @@ def turn_rows(answer):
             raise Wrong(f"For {name}: {_why_not(x, at, base, got, angles, earlier, far=below > 30)}")
         once &= not (off > slack(x, angles, dtype, roundings=1 if dtype in (HALF, BRAIN) else 3, **loose)).any()
         earlier.append((sizes[-1], at, base))
-    _check_gradient(answer)
+    for batched in (True, False):
+        _check_gradient(answer, batched)
     return "Right on every axis, in four dtypes, and on the way back." + (
         "" if once else " In 16 bits you multiply rounded numbers: up to three roundings where one, at the end, would do.")
 
 
 def _drawn(seed, sizes, batched, dtype, below):
-    """x (B, H, T, D) and distinct positions, (B, T) or (T,); the last of them is below − 1."""
+    """x (B, H, T, D) and distinct positions, (B, T) or (T,); the first of them is below − 1, the largest."""
     generator = torch.Generator().manual_seed(seed)
     shape = (sizes[0], sizes[2]) if batched else (sizes[2],)
     at = torch.randperm(below - 1, generator=generator)[: math.prod(shape)].reshape(shape)
-    at.view(-1)[-1] = below - 1
+    at.view(-1)[0] = below - 1
     return torch.randn(sizes, generator=generator, dtype=DOUBLE).to(dtype), at
 
 
@@ -77,8 +80,8 @@ def _why_not(x, at, base, got, angles, earlier, far):
             f"Are positions or angles rounded to {short(x.dtype)} or less? Make them in float64.")
 
 
-def _check_gradient(answer):
-    x, at = _drawn(1, (2, 3, 5, 8), True, DOUBLE, 30)
+def _check_gradient(answer, batched):
+    x, at = _drawn(1, (2, 3, 5, 8), batched, DOUBLE, 30)
     leaf, sent = x.clone().requires_grad_(), _drawn(2, (2, 3, 5, 8), True, DOUBLE, 30)[0]
     got = asked(answer, "an x that records gradients", False, leaf, at)
     arrived = torch.autograd.grad((got * sent).sum(), leaf, allow_unused=True)[0] if got.requires_grad else None
@@ -211,7 +214,7 @@ def places(answer):
     for index, rows in enumerate(texts):
         real = torch.tensor([[place == "x" for place in row] for row in rows])
         given = real.clone()
-        got = torch.as_tensor(call(answer, given))
+        got = _tensor(call(answer, given))
         if not torch.equal(given, real):
             raise Wrong("Your function changes the mask that it was given.")
         if got.shape != real.shape:
@@ -222,6 +225,13 @@ def places(answer):
         if not torch.equal(got.long(), right):
             raise Wrong(_why_not_placed(real, got.long(), right))
     return "For the rotation padding might have any number, since the mask hides it; 0 is one that every table has."
+
+
+def _tensor(result):
+    try:
+        return torch.as_tensor(result)
+    except (TypeError, ValueError, RuntimeError):
+        raise Wrong(f"Expected one tensor of positions, (B, T), got {type(result).__name__}. torch.stack makes one of many.") from None
 
 
 def _why_not_placed(real, got, right):

@@ -43,7 +43,7 @@ def _layer(turn=_turner(), add=None, key_heads=HEADS, penalty=0.0):
 
 
 def _places(words, positions):
-    """Positions as (B, T), or a ValueError that says what fits."""
+    """Positions as (B, T) in int64, or a ValueError that says what fits."""
     if words.ndim != 3 or words.shape[-1] != WIDTH or words.dtype != torch.float64:
         raise ValueError(f"words must have shape (B, T, {WIDTH}) in float64, got {tuple(words.shape)} in {words.dtype}")
     B, T, _ = words.shape
@@ -51,7 +51,7 @@ def _places(words, positions):
         raise ValueError(f"positions must be whole numbers of shape ({T},) or ({B}, {T}), got {tuple(positions.shape)} in {positions.dtype}")
     if positions.min() < 0 or positions.max() >= LIMIT:
         raise ValueError(f"positions must be in 0 … {LIMIT - 1}, got {positions.min()} … {positions.max()}")
-    return positions.expand(B, T)
+    return positions.expand(B, T).long()  # indexes tables
 
 
 def _sinusoids(at):
