@@ -206,7 +206,7 @@ def measure(workloads=WORKLOADS, rounds=20, device="auto", compiled=True, seed=0
     half = _half_dtype(device)
     notes = [] if half == torch.bfloat16 else ["this GPU has no units for bfloat16: float16 instead"]
     if not compiled:
-        notes.append("what torch.compile makes was not asked for")
+        notes.append("compiled entries: not asked for")
     chosen = [one for one in implementations if compiled or not one.compiled]
     seconds, runs = _gpu_clock(device) if device.type == "cuda" else _cpu_seconds, []
     for case in _cases(workloads, (torch.float32, half), device, seed):

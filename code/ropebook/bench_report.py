@@ -67,12 +67,16 @@ def table(result):
     machine, cases = result["machine"], {}
     for row in rows(result):
         cases.setdefault(_key(row), []).append(row)
-    lines = [f"{machine['gpu'] if result['device'] == 'cuda' else machine['cpu']}, {machine['threads']} threads, {result['rounds']} rounds"]
+    lines = [f"{machine['gpu'] if result['device'] == 'cuda' else machine['cpu']}, {_count(machine['threads'], 'thread')}, {_count(result['rounds'], 'round')}"]
     for (workload, dtype, label), found in cases.items():
         lines += ["", f"{workload} {tuple(found[0]['shape'])}, {dtype}, {label}",
                   f"{'':29}{'µs':>8}{'× copy':>8}{'quartiles':>13}{'GB/s':>7}{'error':>8}"]
         lines += [_line(row) for row in sorted(found, key=lambda row: row["ratio"])]
     return "\n".join([*lines, *([""] if result["notes"] else []), *result["notes"]])
+
+
+def _count(number, thing):
+    return f"{number} {thing}{'s' * (number != 1)}"
 
 
 def _line(row):

@@ -148,7 +148,7 @@ def _check_fit(x, factors):
 
 def _check_out(x, factors, out):
     if torch.is_grad_enabled() and (x.requires_grad or out.requires_grad):
-        raise ValueError("out records no gradient, but x or out requires one: leave out away, or use torch.no_grad()")
+        raise ValueError("out records no gradient, but x or out requires one: drop out=, or use torch.no_grad()")
     if x.dtype != factors.dtype:
         raise ValueError(f"out needs x in the table's precision {factors.dtype}, got x of {x.dtype}")
     if (out.shape, out.dtype, out.device) != (x.shape, x.dtype, x.device):
