@@ -16,6 +16,7 @@ from rotation_claims import EPS, normal, rounding
 
 from ropebook import encodings
 from ropebook.attention import attention, weights
+from ropebook.decay import abel_bound, pair_products, scores
 from ropebook.frequencies import frequencies
 from ropebook.layouts import head_rows_to_half_split
 from ropebook.rotation import angles, rotate, rotate_half_split, rotation_matrix, to_half_split, to_interleaved
@@ -816,3 +817,52 @@ def test_the_copy_sets_the_least_time(compute, move):
         fetched += move / pieces
         ready = max(ready, fetched) + compute / pieces
     holds(ready, max(compute, move), compute + move, min(compute, move) / pieces * (1 + pieces * pieces * EPS))
+
+
+# ---- chapter 10: decay ---------------------------------------------------------------------------
+
+
+def test_a_score_is_a_sum_of_waves():
+    """(35): the score of the turned words is Σ Re[h_i e^{iθ_i(m−n)}], and n − m for m − n is another number; so the library."""
+    q, k = normal(2, 200, 8, seed=18)
+    h = pair_products(q, k)  # (T, D/2)
+    score = (rotate(q, M, PLANES) * rotate(k, N, PLANES)).sum(-1)
+    waves = lambda offset: sum((number(q[:, 2 * i : 2 * i + 2]) * number(k[:, 2 * i : 2 * i + 2]).conj() * np.exp(1j * offset * speed)).real
+                               for i, speed in enumerate(PLANES))
+    bound = np.linalg.norm(q, axis=1) * np.linalg.norm(k, axis=1) * (rounding(8, np.abs(M) + np.abs(N)) + rounding(8, np.abs(M - N)))
+    holds(score, waves(M - N), waves(N - M), bound)
+    holds(score, np.array([scores(h[t], [M[t] - N[t]], PLANES)[0] for t in range(200)]), waves(N - M), bound)
+
+
+def test_sums_and_differences_change_places():
+    """(36): Σ h_i (S_{i+1} − S_i) = −Σ S_{i+1} (h_{i+1} − h_i), of any length, if S_0 = 0 and an h of 0 ends the list; else not.
+
+    A term is a difference and a product of complex numbers, under 4 EPS of its size, and there are at most as many sums.
+    """
+    for pairs in (3, 64):
+        h, S = (number(normal(pairs, 2, seed=seed)) for seed in (19, 20))
+        left = (h * np.diff(S, prepend=0)).sum()
+        right = lambda sums, ends=(0,): -(sums * np.diff(np.append(h, ends))).sum()
+        bound = 2 * EPS * (4 + pairs) * 2 * np.abs(h).sum() * np.abs(S).max()  # two terms of h S a step
+        for mutant in (right(np.append(0, S[:-1])), right(S, ends=(1,)), right(-S)):
+            holds(left, right(S), mutant, bound)
+
+
+def test_the_bound_is_the_largest_step_times_the_sums():
+    """(37): by loops; without the last step, with the sums of one pair less, or with the mean of the sums it is another number.
+
+    S_j has j waves, each off by its angle's rounding and 3 EPS, and j sums of at most j: under j (|m| + 2j + 3) EPS.
+    """
+    ramp_up, random = np.arange(1.0, 17) + 0j, number(normal(16, 2, seed=21))
+    theta = frequencies(32)
+
+    def by_hand(h, m, last=True, shorter=0, over=1):
+        steps = [abs((h[i + 1] if i < 15 else 0) - h[i]) for i in range(16 if last else 15)]
+        S = [sum(cmath.exp(1j * m * theta[i]) for i in range(j)) for j in range(1, 17 - shorter)]
+        return max(steps) * sum(map(abs, S)) / over
+
+    for h, mutants in ((ramp_up, ({"last": False}, {"shorter": 1}, {"over": 16})), (random, ({"shorter": 1}, {"over": 16}))):
+        for m in (0, 3, -40, 1000):
+            bound = 2 * EPS * (np.abs(np.diff(h, append=0)).max() * sum(j * (abs(m) + 2 * j + 3) for j in range(1, 17)) + 20 * by_hand(h, m))
+            for mutant in mutants:
+                holds(abel_bound(h, [m], theta), by_hand(h, m), by_hand(h, m, **mutant), bound)

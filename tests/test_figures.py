@@ -2,32 +2,43 @@
 
 import base64
 import gzip
+import itertools
 import json
 import re
 import subprocess
 import sys
+from fractions import Fraction
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import nbformat
 import numpy as np
 import pytest
+import torch
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 from traitlets import TraitError
 
 from ropebook import figures, frequencies, rotate
-from ropebook.encodings import ENCODINGS
-from ropebook.figures import drawing, encodings, hero, shift, static
+from ropebook.encodings import ENCODINGS, sinusoid
+from ropebook.decay import abel_bound, mean_partial_sum, scores, trivial_bound
+from ropebook.figures import decay, drawing, encodings, hero, shift, static, window
 
 NAMES = sorted(static.FIGURES)
 ODD_STATES = [
+    ("decay", {"distribution": "ramp", "d": 256, "base": 100, "reach": 1000000, "axis": "log", "m": 0}),
+    ("decay", {"distribution": "tuned", "d": 32, "base": 10000000, "reach": 256, "target": 1000000, "m": 1}),
+    ("decay", {"distribution": "independent", "d": 256, "reach": 65536, "m": 1000000}),
     ("encodings", {"encoding": "learned", "words": "one word", "shift": 40, "m": 0, "n": 11}),
     ("encodings", {"encoding": "Transformer-XL", "shift": 0, "m": 11, "n": 11}),
     ("hero", {"m": 0, "n": 0}),
     ("hero", {"m": 64, "n": 0}),
     ("shift", {"m": 20, "n": 0, "shift": 40, "theta": 1.5, "encoder": "add"}),
     ("shift", {"m": 0, "n": 0, "shift": 0, "theta": 0.05, "encoder": "scale"}),
+    ("window", {"start": 0, "encoding": "none", "base": 100, "m": 0, "n": 15}),
+    ("window", {"start": 65_510, "encoding": "sinusoidal", "format": "float16", "m": 15, "n": 0}),
+    ("window", {"start": 1_000_000, "format": "bfloat16", "base": 500_000}),
+    ("window", {"start": 65_536, "encoding": "ALiBi", "format": "float16"}),
 ]
 
 
@@ -65,7 +76,7 @@ def test_placeholder_carries_state_picture_and_alt_text(name, state):
     assert {element for element, _ in tree.elements} == {"div", "p", "b", "img"}  # what viewers that clean a notebook let through
     assert "var(" not in static.placeholder(name, **state)
     pictures = [found for element, found in tree.elements if element == "img"]
-    assert len(pictures) == {"encodings": 11, "hero": 6, "shift": 2}[name]
+    assert len(pictures) == {"decay": 2, "encodings": 11, "hero": 6, "shift": 2, "window": 3}[name]
     assert all(re.match(r"[A-Z].*\d.*\.$", picture["alt"]) for picture in pictures)  # says what the panel shows, with its numbers
 
 
@@ -141,19 +152,26 @@ def test_numbers_round_halves_up_and_have_no_negative_zero(x, coordinate, score,
 
 
 @pytest.mark.parametrize("call, words", [
-    (lambda: static.placeholder("heron"), "no figure 'heron'; there are 'encodings', 'hero', 'shift'"),
+    (lambda: static.placeholder("heron"), "no figure 'heron'; there are 'decay', 'encodings', 'hero', 'shift', 'window'"),
     (lambda: static.bundle("../hero"), "no figure '../hero'"),
     (lambda: static.placeholder("hero", m=65), "hero: m must be a whole number from 0 to 64, got 65"),
     (lambda: static.placeholder("hero", m=-1), "from 0 to 64, got -1"),
     (lambda: static.placeholder("hero", m=1.5), "whole number from 0 to 64, got 1.5"),
     (lambda: static.placeholder("hero", m=True), "got True"),
     (lambda: static.placeholder("hero", k=3), "figure 'hero' has no 'k'; it has 'm', 'n'"),
+    (lambda: static.placeholder("decay", d=96), "decay: d must be one of 32, 64, 128, 256, got 96"),
+    (lambda: static.placeholder("decay", base=99), "decay: base must be a whole number from 100 to 10000000, got 99"),
+    (lambda: static.placeholder("decay", reach=1000), "one of 256, 4096, 65536, 1000000, got 1000"),
+    (lambda: static.placeholder("decay", distribution="paired"), "'ramp', 'tuned', got 'paired'"),
     (lambda: static.placeholder("encodings", shift=41), "encodings: shift must be a whole number from 0 to 40, got 41"),
     (lambda: static.placeholder("encodings", m=12), "encodings: m must be a whole number from 0 to 11, got 12"),
     (lambda: static.placeholder("encodings", words="two words"), "words must be one of 'sentence', 'one word', got 'two words'"),
     (lambda: static.placeholder("encodings", encoding="rope"), "'ALiBi', 'RoPE', got 'rope'"),
     (lambda: static.placeholder("shift", theta=float("nan")), "theta must be a number from 0.05 to 1.5, got nan"),
     (lambda: static.placeholder("shift", encoder="shear"), "encoder must be one of 'add', 'scale', 'rotate', got 'shear'"),
+    (lambda: static.placeholder("window", start=1_000_001), "window: start must be a whole number from 0 to 1000000, got 1000001"),
+    (lambda: static.placeholder("window", base=1000), "window: base must be one of 100, 10000, 500000, got 1000"),
+    (lambda: static.placeholder("window", format="float8"), "'float16', 'bfloat16', got 'float8'"),
 ])  # fmt: skip
 def test_nonsense_is_refused_with_what_was_given_and_expected(call, words):
     with pytest.raises(ValueError) as error:
@@ -165,11 +183,17 @@ def test_nonsense_is_refused_with_what_was_given_and_expected(call, words):
     (lambda: figures.Hero(m=65), ["'m'", "64", "65"]),
     (lambda: figures.Hero(n=-1), ["'n'", "0", "-1"]),
     (lambda: figures.Hero(m=1.5), ["'m'", "int", "1.5"]),
+    (lambda: figures.Decay(d=96), ["32", "256", "96"]),
+    (lambda: figures.Decay(base=99), ["'base'", "100", "99"]),
+    (lambda: figures.Decay(m=1000001), ["'m'", "1000000", "1000001"]),
     (lambda: figures.Encodings(shift=41), ["'shift'", "40", "41"]),
     (lambda: figures.Encodings(n=-1), ["'n'", "0", "-1"]),
     (lambda: figures.Encodings(encoding="rope"), ["encoding", *ENCODINGS, "'rope'"]),
     (lambda: figures.Shift(theta=0), ["'theta'", "0.05", "0"]),
     (lambda: figures.Shift(encoder="shear"), ["encoder", "add", "scale", "rotate", "shear"]),
+    (lambda: figures.Window(start=-1), ["'start'", "0", "-1"]),
+    (lambda: figures.Window(base=1000), ["base", "100", "10000", "500000", "1000"]),
+    (lambda: figures.Window(format="float8"), ["format", *window.FORMATS, "float8"]),
 ])  # fmt: skip
 def test_traits_name_what_was_given_and_expected(make, words):
     with pytest.raises(TraitError) as error:
@@ -178,7 +202,7 @@ def test_traits_name_what_was_given_and_expected(make, words):
 
 
 def test_traits_are_the_figures_state():
-    for figure in (figures.Encodings(), figures.Hero(), figures.Shift()):
+    for figure in (figures.Decay(), figures.Encodings(), figures.Hero(), figures.Shift(), figures.Window()):
         name = type(figure).__name__.lower()
         assert {key: getattr(figure, key) for key in static.FIGURES[name].STATE} == static.state_of(name, {})
         assert set(static.FIGURES[name].STATE) <= set(figure.keys)  # synced
@@ -254,6 +278,140 @@ def test_opacity_is_the_share_of_the_largest_score_and_colour_the_sign():
             for j, i in re.findall(r"M(\d+) (\d+)h1", cells):
                 drawn[int(i), int(j)] = float(opacity) * {palette["q"]: 1, palette["k"]: -1}[colour]
     assert np.allclose(drawn, scores / np.abs(scores).max(), rtol=0, atol=0.005 + 1e-6)
+
+
+def test_decay_reads_the_papers_figure_2():
+    theta = frequencies(128, base=10000.0)
+    printed = {0: 32.5, 1: 31.54, 5: 20.85, 10: 17.95, 20: 15.24, 50: 12.63, 100: 10.23, 200: 7.24, 256: 6.54}
+    for m, value in printed.items():
+        assert abs(mean_partial_sum([m], theta)[0] - value) <= 0.005  # half a unit of the last printed digit
+        for distribution in decay.MEANING:
+            assert f"{decay.MEAN_S}{value:.2f}." in static.placeholder("decay", distribution=distribution, m=m)
+
+
+SETTINGS = [(d, base, decay.distances(reach, axis)) for d in (32, 256) for base in (100, 10_000_000)
+            for reach, axis in ((4096, "linear"), (1_000_000, "log"))]  # fmt: skip
+ROUNDING = 1e-12  # at most 128 products of numbers up to 1, each off by a few 2^-53, and sums of 128 waves: below 1e-13
+
+
+@pytest.mark.parametrize("distribution", decay.MEANING)
+def test_no_draw_of_decay_is_above_either_bound(distribution):
+    for d, base, places in SETTINGS:
+        h, theta = decay.shares(distribution, d, base, 500), frequencies(d, base)
+        sizes = np.abs(scores(h, places, theta))
+        assert np.allclose(trivial_bound(h), 1, rtol=0, atol=ROUNDING)
+        assert (sizes <= 1 + ROUNDING).all() and (sizes <= abel_bound(h, places, theta) + ROUNDING).all()
+
+
+def test_abels_bound_says_something_for_the_ramp_alone():
+    for d, base, places in SETTINGS:
+        theta = frequencies(d, base)
+        bounds = {name: abel_bound(decay.shares(name, d, base, 500), places, theta) for name in decay.MEANING}
+        least = mean_partial_sum(places, theta) / ((d / 2 + 1) / 2)
+        assert np.allclose(bounds["ramp"], least, rtol=ROUNDING, atol=0) and bounds["ramp"].min() < 0.5
+        assert all((bounds[name] > 1).all() for name in ("matched", "independent", "tuned"))
+
+
+@pytest.mark.parametrize("target", [0, 1, 500, 4096])
+def test_a_tuned_key_scores_highest_at_its_target_and_the_picture_shows_it(target):
+    h, theta = decay.shares("tuned", 128, 10_000, target), frequencies(128, 10_000)
+    assert (scores(h, range(4097), theta).argmax(1) == target).all()
+    assert np.allclose(scores(h, [target], theta), 1, rtol=0, atol=1e-9)  # an angle of 4096 rounds by 5e-13
+    for axis in ("linear", "log"):
+        state = static.state_of("decay", {"distribution": "tuned", "target": target, "axis": axis, "reach": 4096})
+        peaks = re.findall(r"(?<= )-10(?=[L\"])", decay.picture(**state))
+        assert len(peaks) == decay.DRAWS + 1  # each draw and their mean reach 1
+
+
+def test_independent_pairs_do_not_decay_and_matched_ones_fall_at_first():
+    theta, near, far = frequencies(128, 10_000), np.arange(0, 256), np.arange(1_000_000 - 256, 1_000_000)
+    spread = [np.sqrt((scores(decay.shares("independent", 128, 10_000, 0), places, theta) ** 2).mean()) for places in (near, far)]
+    expected = np.sqrt(128) / (64 * np.pi / 2)  # a score's standard deviation is √d, a pair's mean |h| is E|q| E|k| = π/2
+    assert all(abs(value / expected - 1) < 1 / 3 for value in spread)  # 512 pairs, |h|² off by 1.7 times its mean: 4 % in the root
+    matched = scores(decay.shares("matched", 128, 10_000, 0), [0, 10, 100, 1000], theta).mean(0)
+    assert matched[0] == pytest.approx(1, abs=ROUNDING) and (np.diff(matched) < 0).all()
+
+
+@pytest.mark.parametrize("axis", ["linear", "log"])
+@pytest.mark.parametrize("reach", [256, 4096, 65536, 1_000_000])
+def test_distances_are_whole_rising_and_few(reach, axis):
+    places = decay.distances(reach, axis)
+    assert places[0] == 0 and places[-1] == reach and (np.diff(places) >= 1).all() and len(places) <= decay.SAMPLES + 1
+    rails = decay.rail(places, reach, axis)
+    assert np.diff(rails).max() <= (1 / decay.SAMPLES + 1 / reach if axis == "linear" else np.log(2) / np.log(1 + reach)) + ROUNDING
+
+
+def test_formats_round_as_torch_and_numpy_bit_for_bit():
+    random = np.random.default_rng(16)
+    heads = np.arange(2**16, dtype=np.uint32) << 16  # every bfloat16, then what lies just above it, around the half and below the next one
+    singles = np.concatenate([heads | tail for tail in (0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF)]).view(np.float32)
+    halves = np.arange(0x7C00, dtype=np.uint16).view(np.float16).astype(np.float32)  # every float16 that is not negative
+    middles = np.append((halves[:-1] + halves[1:]) / 2, np.float32(65_520))
+    around = np.concatenate([halves, middles, np.nextafter(middles, np.float32(0)), np.nextafter(middles, np.float32(1e6))])
+    singles = np.concatenate([singles[~np.isnan(singles)], around, -around])
+    for format, dtype in [("bfloat16", torch.bfloat16), ("float16", torch.float16), ("float32", torch.float32)]:
+        expected = torch.from_numpy(singles).to(dtype).double().numpy()
+        found = window.rounded(singles.astype(np.float64), format)
+        assert np.array_equal(found.view(np.int64), expected.view(np.int64))
+    x = random.normal(size=1000) * 2.0 ** random.integers(-140, 129, 1000)  # float64, whose extra digits decide near a half
+    brain = [float(round(Fraction(value) / (unit := Fraction(2) ** int(max(np.frexp(value)[1] - 8, -133)))) * unit) for value in x]
+    assert np.array_equal(window.rounded(x, "bfloat16"), np.where(np.abs(brain) < 2.0**128, brain, np.copysign(np.inf, x)))
+
+
+def test_window_scores_in_float64_are_the_librarys():
+    for base, start in itertools.product((100, 10_000, 500_000), (0, 1, 4096, 1_000_000)):
+        places, theta = start + np.arange(16), frequencies(32, base)
+        waves = sinusoid(places, 32, base)
+        expected = {"RoPE": rotate(window.QUERIES, places, theta) @ rotate(window.KEYS, places, theta).T,
+                    "sinusoidal": (window.QUERIES + waves) @ (window.KEYS + waves).T, "none": window.QUERIES @ window.KEYS.T}  # fmt: skip
+        expected["ALiBi"] = expected["none"] - 0.25 * np.sqrt(32) * np.abs(np.subtract.outer(places, places))
+        for encoding in window.ENCODINGS:
+            # 32 products of numbers up to 4 or, with waves, 5, each off by a few 2^-53, the same angles
+            assert np.allclose(window.scores(encoding, "float64", base, start), expected[encoding] / np.sqrt(32), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("base", [100, 10_000, 500_000])
+def test_what_stays_when_the_window_moves(base):
+    def change(encoding, format, start):
+        return window.largest(window.scores(encoding, format, base, start) - window.scores(encoding, format, base, 0))
+
+    theta = frequencies(32, base)
+    sizes = [np.hypot(x[:, 0::2], x[:, 1::2]) for x in (window.QUERIES, window.KEYS)]
+    for start in (1, 100, 4096, 65_000, 1_000_000):
+        for format, digits in (("float64", 53), ("float32", 24)):
+            # both angles of a pair are off by half a last digit at most, relatively 2^-digits; 1e-13 for cosines and sums
+            bound = ((sizes[0] * theta) @ sizes[1].T).max() * 2 * (start + 30) * 2.0**-digits / np.sqrt(32) + 1e-13
+            assert 0 < change("RoPE", format, start) <= bound
+        assert change("RoPE", "float64", start) < 1e-9 < change("RoPE", "float32", start)
+        assert change("sinusoidal", "float64", start) > 0.3
+        for format in ("float64", "float32"):  # which hold every position here
+            assert change("ALiBi", format, start) == 0
+        assert change("none", "bfloat16", start) == 0
+    for format, holds in (("float16", 2048), ("bfloat16", 256)):
+        assert change("ALiBi", format, holds - 15) == 0 < change("ALiBi", format, holds)
+        assert change("RoPE", format, 4 * holds) > 0.5
+    ends = window.scores("RoPE", "bfloat16", base, 1_000_000)  # sixteen positions, one number
+    assert np.allclose(ends, window.scores("none", "float64", base, 0), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("encoding", window.ENCODINGS)
+@pytest.mark.parametrize("start, lost", [(65_504, 0), (65_505, 1), (65_519, 15), (65_520, 16), (1_000_000, 16)])
+def test_positions_beyond_float16_leave_no_finite_score_and_the_figure_says_so(encoding, start, lost):
+    finite = np.isfinite(window.scores(encoding, "float16", 10_000, start))
+    kept = 16 - (0 if encoding == "none" else lost)
+    assert np.array_equal(finite, np.multiply.outer(np.arange(16) < kept, np.arange(16) < kept))
+    living = window.picture(start, encoding, "float16", 10_000, 15, 15)
+    assert living.count("l1-1") == 2 * (256 - kept**2)  # hatched cells of both maps
+    assert ("are not finite; among" in living, "no score is a finite number" in living) == (0 < kept < 16, kept == 0)
+    assert ("NaN at start" in living) == (kept < 16)
+
+
+@pytest.mark.parametrize("x, words", [
+    (0, "below 10⁻⁹"), (9.9e-10, "below 10⁻⁹"), (1e-9, "1.0 × 10⁻⁹"), (4.24e-5, "4.2 × 10⁻⁵"),
+    (0.00996, "1.0 × 10⁻²"), (0.01, "0.010"), (2.0594, "2.059"),
+])  # fmt: skip
+def test_a_change_is_told_with_as_many_digits_as_it_needs(x, words):
+    assert window.size(x) == words
 
 
 def luminance(colour):

@@ -1,16 +1,19 @@
 """The living side of the figures, in Chromium: equal to NumPy, answering to mouse, touch and keys, from a folder and over HTTP."""
 
+import itertools
 import re
 import statistics
 
 import numpy as np
 import pytest
+import torch
 from axe_playwright_python.sync_playwright import Axe
 from browser import chromium, served, visit  # noqa: F401
 
 from ropebook import frequencies, rotate
+from ropebook.decay import mean_partial_sum, scores
 from ropebook.encodings import ENCODINGS, bucket, sinusoid
-from ropebook.figures import drawing, encodings, hero, shift, static
+from ropebook.figures import decay, drawing, encodings, hero, shift, static, window
 
 NAMES = sorted(static.FIGURES)
 PAGE = """<!doctype html><html lang="en"{theme}><head><meta charset="utf-8"><title>Figures</title><link rel="icon" href="data:,">
@@ -129,18 +132,18 @@ def large_cell(tab, m, n):
 # ---- the same numbers, the same picture ----
 
 RUN = """async ([text, edits, cases]) => {
-    const near = (a, b) => Array.isArray(b)
-        ? Array.isArray(a) && a.length === b.length && b.every((_, i) => near(a[i], b[i]))
-        : Math.abs(a - b) <= 1e-6 * Math.max(1, Math.abs(b));
+    const near = (a, b, most) => Array.isArray(b)
+        ? Array.isArray(a) && a.length === b.length && b.every((_, i) => near(a[i], b[i], most))
+        : Object.is(a, b) || Math.abs(a - b) <= most * Math.max(1, Math.abs(b));
     const wrong = [];
     for (const [at, character] of edits) {
         try {
             const edited = text.slice(0, at) + character + text.slice(at + character.length);
             const url = URL.createObjectURL(new Blob([edited], { type: "text/javascript" })), module = await import(url);
             URL.revokeObjectURL(url);
-            wrong.push(cases.filter(([path, given, expected]) => {
+            wrong.push(cases.filter(([path, given, expected, most]) => {
                 const found = path.split(".").reduce((object, part) => object[part], module);
-                return !near(given === null ? found : found(...given), expected);
+                return !near(given === null ? found : found(...given), expected, most);
             }).map(([path, given]) => `${path}(${given})`));
         } catch (error) {
             wrong.push([String(error)]);
@@ -155,13 +158,16 @@ def plain(value):
 
 
 def numpy_cases(name):
-    """(name in the module, arguments or None for a constant, NumPy's value): a grid and random inputs."""
+    """(name in the module, arguments or None for a constant, NumPy's value, 0 if it must be equal): a grid and random inputs."""
     random = np.random.default_rng(2021)
     cases = [("frequencies", [dim, base], frequencies(dim, base)) for dim in (2, 4, 8, 64, 128) for base in (2.0, 100.0, 10000.0, 5e5)]
     for dim in (2, 4, 8, 64):
         x, y, theta = random.normal(size=dim), random.normal(size=dim), random.uniform(0, 2, dim // 2)
         position = random.uniform(-1000, 1000)
         cases += [("rotate", [plain(x), position, plain(theta)], rotate(x[None], [position], theta)[0]), ("dot", [plain(x), plain(y)], x @ y)]
+    cases += [("gaussians", [seed, 6], list(itertools.islice(encodings.normals(seed), 6))) for seed in (1, 77, 2000000000)]
+    if name == "decay":
+        cases += decay_cases(random)
     if name == "encodings":
         cases += encodings_cases(random)
     if name == "hero":
@@ -176,7 +182,34 @@ def numpy_cases(name):
                 x = random.normal(size=2)
                 cases.append((f"ENCODE.{encoder}", [plain(x), m, theta], shift.encode(encoder, x, m, theta)))
                 cases.append(("score", [encoder, m, n, theta], shift.score(encoder, m, n, theta)))
-    return [[path, given, plain(np.asarray(expected))] for path, given, expected in cases]
+    if name == "window":
+        cases += window_cases(random)
+    return [[path, given, plain(np.asarray(expected)), *(most or [1e-6])] for path, given, expected, *most in cases]
+
+
+def decay_cases(random):
+    def parts(z):
+        return [plain(z.real), plain(z.imag)]
+
+    cases = [("NUMBERS", None, decay.NUMBERS.ravel())]
+    for distribution, d, base, target in [(name, d, base, target) for name in decay.MEANING for d, base, target in
+                                          ((4, 100, 3), (32, 10_000_000, 4096), (256, 10_000, 1_000_000))]:  # fmt: skip
+        h = decay.shares(distribution, d, base, target)
+        cases.append(("shares", [distribution, d, base, target], [parts(row) for row in h]))
+        cases += [("jump", [parts(row)], np.abs(np.diff([*row, 0])).max()) for row in h]
+    for m in (0, 1, 500, 1_000_000):
+        theta = frequencies(8, 1000.0)
+        h, z = random.normal(size=(2, 4)) + 1j * random.normal(size=(2, 4)), np.exp(1j * m * theta)
+        cases += [("wave", [m, plain(theta)], parts(z)), ("partial", [plain(z.real)], z.real.cumsum())]
+        cases += [("score", [parts(row), parts(z)], scores(row, [m], theta)[0]) for row in h]
+        cases += [("meanSum", [parts(z)], mean_partial_sum([m], theta)[0]), ("mean", [plain(h.real[0])], h.real[0].mean())]
+    for reach, axis in [(reach, axis) for reach in (256, 4096, 65536, 1_000_000) for axis in ("linear", "log")]:
+        places = decay.distances(reach, axis)
+        cases.append(("distances", [reach, axis], places))
+        for m in places[::25].tolist():
+            rail = decay.rail(m, reach, axis)
+            cases += [("rail", [m, reach, axis], rail), ("along", [rail, reach, axis], m)]
+    return cases
 
 
 def encodings_cases(random):
@@ -196,6 +229,24 @@ def encodings_cases(random):
         cases.append(("moved", [plain(before), plain(after)], encodings.moved(before, after)))
         cases.append(("spread", [plain(before)], encodings.spread(before)))
     return cases
+
+
+def window_cases(random):
+    cases = [("LONGEST", None, window.LONGEST, 0), ("LAST", None, window.LAST), ("STOPS", None, window.STOPS, 0)]
+    cases += [("QUERIES", None, window.QUERIES), ("KEYS", None, window.KEYS)]
+    for format in window.FORMATS:
+        numbers = [0, -1.5, 257, 2049, 65_504, 65_519, 65_520, 65_536, 2.0**-24,
+                   1.5 * 2.0**-24, 2.0**-25, 2.0**-133, 2.0**-134, 3e38, 3.4e38, -1e39]
+        for x in [*numbers, *(random.normal(size=20) * 2.0 ** random.integers(-30, 20, 20))]:
+            cases.append((f"FORMATS.{format}", [float(x)], window.rounded(np.float64(x), format), 0))
+        for encoding in window.ENCODINGS:
+            for base, start in ((100, 0), (10_000, 300), (500_000, 65_510)):
+                cases.append(("scores", [encoding, format, base, start], window.scores(encoding, format, base, start)))
+    cases += [("place", [start], np.interp(start, window.STOPS, range(461))) for start in (0, 1, 99, 100, 101, 4321, 65_504, 999_999, 1_000_000)]
+    before, after = random.normal(size=(2, 16, 16))
+    after[3] = np.nan, *[np.inf] * 7, *[-np.inf] * 8
+    cases += [("minus", [plain(after), plain(before)], after - before), ("largest", [plain(after)], window.largest(after))]
+    return [*cases, ("largest", [[[np.nan, np.inf]]], np.nan)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -229,8 +280,8 @@ def test_module_draws_what_python_draws(page, name):
     for _ in range(200):
         given = {}
         for name_, (default, *limits) in static.FIGURES[name].STATE.items():
-            if isinstance(default, str):
-                given[name_] = str(random.choice(limits))
+            if isinstance(default, str) or len(limits) > 2:
+                given[name_] = limits[random.integers(len(limits))]
             elif isinstance(default, int):
                 given[name_] = int(random.integers(limits[0], limits[1] + 1))
             else:
@@ -241,6 +292,36 @@ def test_module_draws_what_python_draws(page, name):
         " return states.map(picture); }", [static.module(name), states])  # fmt: skip
     for given, picture in zip(states, drawn, strict=True):
         assert picture == static.FIGURES[name].picture(**given), given
+
+
+def test_window_draws_what_python_draws_where_the_formats_end(page):
+    starts = [0, 7, 255, 300, 4096, 65_504, 65_505, 65_519, 999_999]
+    states = [{"start": start, "encoding": encoding, "format": format, "base": 100, "m": start % 16, "n": 15}
+              for start, encoding, format in itertools.product(starts, window.ENCODINGS, window.FORMATS)]  # fmt: skip
+    drawn = page().evaluate(
+        "async ([text, states]) => { const { picture } = await import(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })));"
+        " return states.map(picture); }", [static.module("window"), states])  # fmt: skip
+    for given, picture in zip(states, drawn, strict=True):
+        assert picture == window.picture(**given), given
+
+
+@pytest.mark.parametrize("format, dtype", [("bfloat16", torch.bfloat16), ("float16", torch.float16), ("float32", torch.float32)])
+def test_window_rounds_as_torch_and_numpy_bit_for_bit(page, format, dtype):
+    random = np.random.default_rng(16)
+    bits = random.integers(0, 2**32, 6000, dtype=np.uint32)
+    heads, small = bits & 0xFFFF0000, random.integers(0, 0x7C00, 3000, dtype=np.uint16).view(np.float16).astype(np.float32)
+    halves = small + np.spacing(small.astype(np.float16)).astype(np.float32) / 2  # midway between two float16
+    singles = np.concatenate([bits, heads, heads | 0x8000, heads | 0x7FFF, heads | 0x8001]).view(np.float32)
+    edges = np.float32([0, -0.0, np.inf, -np.inf, 65_504, 65_519.996, 65_520, 3.3895e38, 3.3962e38, 3.4e38, 2.0**-149])
+    singles = np.concatenate([singles[~np.isnan(singles)], halves, np.nextafter(halves, np.float32(0)), -halves, edges])
+    found = np.array(page().evaluate(
+        "async ([text, format, values]) => { const { FORMATS } = await import(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })));"
+        " return values.map(FORMATS[format]); }", [static.module("window"), format, singles.tolist()]), dtype=np.float64)  # fmt: skip
+    expected = torch.from_numpy(singles).to(dtype).double().numpy()
+    assert np.array_equal(found.view(np.int64), expected.view(np.int64))
+    if format == "float16":
+        with np.errstate(over="ignore"):
+            assert np.array_equal(expected, singles.astype(np.float16))
 
 
 def test_module_writes_svg_as_python_does(page):
@@ -254,8 +335,10 @@ def test_module_writes_svg_as_python_does(page):
 
 
 @pytest.mark.parametrize("name, given", [
+    ("decay", {"distribution": "tuned", "reach": 256, "target": 300, "m": 1000}), ("decay", {"distribution": "ramp", "d": 256, "axis": "log"}),
     ("encodings", {"encoding": "Transformer-XL", "shift": 40}), ("encodings", {"words": "one word", "m": 11, "n": 0, "shift": 0}),
     ("hero", {"m": 22, "n": 10}), ("hero", {"m": 0, "n": 64}), ("shift", {"encoder": "add", "shift": 33}), ("shift", {"m": 20, "theta": 1.5}),
+    ("window", {"start": 1000, "format": "bfloat16"}), ("window", {"start": 65_510, "format": "float16", "encoding": "ALiBi", "m": 15}),
 ])  # fmt: skip
 def test_living_figure_shows_the_picture_of_its_state(page, name, given):
     tab = page()
@@ -381,6 +464,230 @@ def test_encodings_follow_a_model_that_python_sets(page):
     assert [control(tab, "slider", name).input_value() for name in ("shift, tokens", "m, the query", "n, the key")] == ["3", "8", "9"]
 
 
+def decay_control(tab, role, name):
+    return tab.locator("[data-figure=decay]").get_by_role(role, name=name, exact=True)
+
+
+def decay_says(**given):
+    """What the read-out of the decay figure says in that state."""
+    (words,) = re.findall(r'data-slot="readout".*?>(.*?)</p>', decay.picture(**static.state_of("decay", given)))
+    return words.replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize("via", ["file", "http"])
+def test_decay_answers_to_mouse_and_keys(page, via):
+    tab = page(via=via)
+    reader = decay_control(tab, "slider", "Distance that is read")
+    assert decay_control(tab, "slider", "target, tokens").count() == 0  # no dead control
+    decay_control(tab, "radio", "tuned").check()
+    decay_control(tab, "radio", "64").check()
+    decay_control(tab, "radio", "256").last.check()  # the range; the head dimension has one of that name too
+    decay_control(tab, "slider", "base").press("ArrowRight")
+    decay_control(tab, "slider", "target, tokens").press("Home")
+    decay_control(tab, "slider", "target, tokens").press("ArrowRight")
+    for press in ("Home", "ArrowRight", "PageUp", "ArrowLeft"):
+        reader.press(press)
+    expected = {"distribution": "tuned", "d": 64, "base": 20_000, "reach": 256, "axis": "linear", "target": 1, "m": 20}
+    assert state(tab, "decay") == expected
+    assert settled(tab, "decay").replace("\u00a0", " ") == decay_says(**expected)
+    assert [reader.get_attribute(f"aria-value{part}") for part in ("min", "now", "max")] == ["0", "20", "256"]
+    assert reader.get_attribute("aria-valuetext").startswith("20 tokens, score ")
+    assert decay_control(tab, "slider", "base").get_attribute("aria-valuetext") == "20,000"
+    decay_control(tab, "radio", "1,000,000").check()
+    decay_control(tab, "radio", "log").check()
+    reader.press("End")
+    reader.press("Shift+ArrowLeft")
+    assert state(tab, "decay")["m"] == 999_999
+    reader.press("ArrowLeft")
+    assert 900_000 < state(tab, "decay")["m"] < 999_999  # the next distance drawn
+    settled(tab, "decay")
+    drag(tab, reader, -1000)
+    assert state(tab, "decay")["m"] == 0
+    for slot in ("bounds", "scores"):
+        board = tab.locator(f"[data-figure=decay] [data-slot={slot}]")
+        x, y = middle(board)
+        width = board.bounding_box()["width"]
+        tab.mouse.click(x + width * (decay.LEFT + decay.WIDE - 50) / 100, y)
+        assert state(tab, "decay")["m"] > 900_000  # the right end of the axis
+        tab.mouse.click(x + width * (decay.LEFT - 50) / 100, y)
+        assert state(tab, "decay")["m"] <= 10  # the left end
+
+
+@pytest.mark.parametrize("width", [360, 1100])
+def test_decay_answers_to_touch(page, width):
+    tab = page(viewport={"width": width, "height": 900}, has_touch=True, is_mobile=True)
+    decay_control(tab, "radio", "tuned").tap()
+    swipe(tab, decay_control(tab, "slider", "target, tokens"), 60)
+    swipe(tab, decay_control(tab, "slider", "Distance that is read"), 90)
+    assert state(tab, "decay")["m"] > 500 and state(tab, "decay")["target"] > 500
+    for reach, axis in ((256, "linear"), (1_000_000, "linear"), (1_000_000, "log")):
+        set_state(tab, "decay", reach=reach, axis=axis, m=1_000_000)
+        assert tab.evaluate("document.documentElement.scrollWidth") == width
+        for target in (decay_control(tab, "slider", "Distance that is read"), *tab.locator("[data-figure=decay] label").all()):
+            box = target.bounding_box()
+            assert min(box["width"], box["height"]) >= 36 and 0 <= box["x"] and box["x"] + box["width"] <= width
+
+
+def test_decay_says_what_happened_politely(page):
+    tab = page()
+    tab.clock.install(time=0)
+    tab.clock.pause_at(1000)
+    status = tab.locator("[data-figure=decay] [role=status]")
+    hint = status.inner_text()
+
+    def said():
+        tab.clock.run_for(400)
+        return status.inner_text()
+
+    reader = decay_control(tab, "slider", "Distance that is read")
+    reader.press("Home")
+    assert status.inner_text() == hint  # nothing yet: the reader has not paused
+    assert re.fullmatch(r"At 0 tokens Abel’s bound is \d+\.\d\d times the trivial one: it tells nothing new\.", said())
+    decay_control(tab, "radio", "ramp").check()
+    assert said() == "At 0 tokens Abel’s bound is 1.00 times the trivial one: it tells nothing new."
+    for _ in range(20):
+        reader.press("Shift+ArrowRight")
+    bound = mean_partial_sum([20], frequencies(128, base=10000.0))[0] / 32.5
+    assert said() == f"At 20 tokens Abel’s bound is {bound:.2f} of the trivial one: here it tells something."
+    decay_control(tab, "radio", "tuned").check()
+    assert said() == "Tuned to 500 tokens: there each score is as large as it can be."
+
+
+def test_decay_follows_a_model_that_python_sets(page):
+    tab = page()
+    set_state(tab, "decay", distribution="tuned", d=256, base=30_000, reach=65536, axis="log", target=7, m=1_000_000)
+    shown = settled(tab, "decay").replace("\u00a0", " ")
+    assert shown == decay_says(distribution="tuned", d=256, base=30_000, reach=65536, axis="log", target=7, m=65536)
+    assert all(decay_control(tab, "radio", name).last.is_checked() for name in ("tuned", "65,536", "log"))
+    assert [decay_control(tab, "slider", name).get_attribute("aria-valuetext") for name in ("base", "target, tokens")] == ["30,000", "7"]
+
+
+def window_control(tab, role, name):
+    return tab.locator("[data-figure=window]").get_by_role(role, name=name, exact=True)
+
+
+def window_cell(tab, slot, m, n):
+    """The middle of a cell of a map, on the screen."""
+    settled(tab, "window")
+    drawing = tab.locator(f"[data-figure=window] [data-slot={slot}] > svg")
+    drawing.scroll_into_view_if_needed()
+    box = drawing.bounding_box()
+    unit = box["width"] / (window.LEFT + window.SIDE + 4)
+    return box["x"] + unit * (window.LEFT + window.CELL * (n + 0.5)), box["y"] + unit * (window.TOP + window.CELL * (m + 0.5))
+
+
+@pytest.mark.parametrize("via", ["file", "http"])
+def test_window_answers_to_mouse_and_keys(page, via):
+    tab = page(via=via)
+    handle, exact = window_control(tab, "slider", "Start of the window"), window_control(tab, "spinbutton", "start, tokens")
+    drag(tab, handle, 60)
+    assert 150_000 < state(tab, "window")["start"] < 800_000 and state(tab, "window")["start"] % 10_000 == 0  # coarse far out
+    drag(tab, handle, -2000)
+    assert state(tab, "window")["start"] == 0
+    for press, start in [("ArrowRight", 1), ("PageUp", 11), ("ArrowLeft", 10), ("End", 1_000_000), ("ArrowDown", 990_000),
+                         ("PageDown", 890_000)]:  # fmt: skip
+        handle.press(press)
+        assert state(tab, "window")["start"] == start
+    exact.fill("65510")
+    assert state(tab, "window")["start"] == 65_510
+    settled(tab, "window")
+    said = [handle.get_attribute(f"aria-value{part}") for part in ("min", "now", "max", "text")]
+    assert said == ["0", "65510", "1000000", "words at 65,510 to 65,525"]
+    handle.press("ArrowRight")
+    assert state(tab, "window")["start"] == 66_000  # the next stop
+    exact.fill("65510")
+    handle.press("ArrowLeft")
+    assert state(tab, "window")["start"] == 65_000
+    exact.fill("7000000")
+    settled(tab, "window")
+    assert state(tab, "window")["start"] == 1_000_000 and exact.input_value() == "1000000"
+    exact.fill("")
+    exact.blur()
+    settled(tab, "window")
+    assert exact.input_value() == "1000000"
+    window_control(tab, "radio", "float16").check()
+    assert settled(tab, "window").startswith(
+        "RoPE in float16, base 10,000: no score is a finite number, for 65,504 is the largest that float16 holds. ")  # fmt: skip
+    exact.fill("100")
+    window_control(tab, "radio", "bfloat16").check()
+    window_control(tab, "radio", "500,000").check()
+    window_control(tab, "slider", "word m, query").press("End")
+    window_control(tab, "slider", "word n, key").press("Home")
+    expected = {"start": 100, "encoding": "RoPE", "format": "bfloat16", "base": 500_000, "m": 15, "n": 0}
+    assert state(tab, "window") == expected
+    before, now = (window.scores("RoPE", "bfloat16", 500_000, start) for start in (0, 100))
+    assert settled(tab, "window").replace("−", "-") == (
+        f"RoPE in bfloat16, base 500,000: the largest change of a score is {np.abs(now - before).max():.3f}. "
+        f"Score of word 15 with word 0: {before[15, 0]:.4f} at start 0, {now[15, 0]:.4f} at start 100.")  # fmt: skip
+    window_control(tab, "radio", "ALiBi").check()
+    assert "ALiBi in bfloat16: no score changes by more than 10⁻⁹." in settled(tab, "window")
+    assert window_control(tab, "radio", "100").is_disabled() and window_control(tab, "radio", "float64").is_enabled()
+    window_control(tab, "radio", "none").check()
+    settled(tab, "window")
+    assert window_control(tab, "radio", "float64").is_disabled()
+
+
+def test_window_cells_are_picked_in_either_map(page):
+    tab = page()
+    tab.mouse.click(*window_cell(tab, "scores", 3, 12))
+    assert (state(tab, "window")["m"], state(tab, "window")["n"]) == (3, 12)
+    tab.mouse.move(*window_cell(tab, "change", 0, 15))
+    tab.mouse.down()
+    tab.mouse.move(*window_cell(tab, "change", 15, 1), steps=6)
+    tab.mouse.up()
+    assert (state(tab, "window")["m"], state(tab, "window")["n"]) == (15, 1)
+    x, y = window_cell(tab, "scores", 0, 0)
+    tab.mouse.click(x, y - 30)  # beside the map: nothing happens
+    assert (state(tab, "window")["m"], state(tab, "window")["n"]) == (15, 1)
+
+
+@pytest.mark.parametrize("width", [360, 1100])
+def test_window_answers_to_touch(page, width):
+    tab = page(viewport={"width": width, "height": 900}, has_touch=True, is_mobile=True)
+    window_control(tab, "radio", "float32").tap()
+    tab.touchscreen.tap(*window_cell(tab, "change", 9, 4))
+    swipe(tab, window_control(tab, "slider", "Start of the window"), -90)
+    now = state(tab, "window")
+    assert now["format"] == "float32" and (now["m"], now["n"]) == (9, 4) and now["start"] < 100_000
+    for start in (0, 65_510, 1_000_000):
+        set_state(tab, "window", start=start, format="float16")
+        assert tab.evaluate("document.documentElement.scrollWidth") == width
+        for target in (window_control(tab, "slider", "Start of the window"), *tab.locator("[data-figure=window] label").all()):
+            box = target.bounding_box()
+            assert min(box["width"], box["height"]) >= 36 and 0 <= box["x"] and box["x"] + box["width"] <= width
+
+
+def test_window_says_what_happened_politely(page):
+    tab = page()
+    tab.clock.install(time=0)
+    tab.clock.pause_at(1000)
+    status = tab.locator("[data-figure=window] [role=status]")
+    hint = status.inner_text()
+
+    def said():
+        tab.clock.run_for(400)
+        return status.inner_text()
+
+    window_control(tab, "slider", "Start of the window").press("ArrowRight")
+    assert status.inner_text() == hint  # nothing yet: the reader has not paused
+    assert said() == "Start 110,000: no score changes by more than 10⁻⁹."
+    window_control(tab, "radio", "sinusoidal").check()
+    far = window.largest(window.scores("sinusoidal", "float64", 10_000, 110_000) - window.scores("sinusoidal", "float64", 10_000, 0))
+    assert said() == f"Start 110,000: the largest change of a score is {far:.3f}, as much as a score itself."
+    window_control(tab, "slider", "word m, query").press("Home")
+    before, now = (window.scores("sinusoidal", "float64", 10_000, start)[0, 4] for start in (0, 110_000))
+    assert said().replace("−", "-") == f"Score of word 0 with word 4: {before:.4f} at start 0, {now:.4f} at start 110,000."
+
+
+def test_window_follows_a_model_that_python_sets(page):
+    tab = page()
+    set_state(tab, "window", start=65_519, format="float16", encoding="sinusoidal", base=100, n=9)
+    assert settled(tab, "window").startswith("sinusoidal in float16, base 100: 255 of 256 scores are not finite; among the others ")
+    assert all(window_control(tab, "radio", name).is_checked() for name in ("sinusoidal", "float16", "100"))
+    assert window_control(tab, "spinbutton", "start, tokens").input_value() == "65519"
+    assert window_control(tab, "slider", "word n, key").input_value() == "9"
+
+
 @pytest.mark.parametrize("width", [360, 1100])
 def test_answers_to_touch(page, width):
     tab = page(viewport={"width": width, "height": 900}, has_touch=True, is_mobile=True)
@@ -455,7 +762,7 @@ def test_follows_a_model_that_python_sets(page):
 def test_jupyterlab_leaves_the_keys_to_the_figures(page):
     tab = page()
     loose = tab.locator(":is(.rb-live input, .rb-live [tabindex]):not([data-lm-suppress-shortcuts])")
-    assert tab.locator(".rb-live input, .rb-live [tabindex]").count() == 26 and loose.count() == 0
+    assert tab.locator(".rb-live input, .rb-live [tabindex]").count() == 26 + 17 + 15 and loose.count() == 0
 
 
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
@@ -526,16 +833,22 @@ def test_still_picture_stays_when_the_module_fails(chromium, tmp_path, bundle): 
     context.close()
 
 
-@pytest.mark.parametrize("name, moving", [("encodings", "shift"), ("hero", "m"), ("shift", "shift")])
-def test_a_frame_is_cheap(page, name, moving):
-    times = page().evaluate("""async ([name, moving]) => {
+@pytest.mark.parametrize("name, moving, given", [
+    ("decay", "m", {"m": 0, "d": 256}), ("decay", "target", {"target": 0, "d": 256, "distribution": "tuned", "reach": 1_000_000}),
+    ("decay", "base", {"base": 100, "d": 256, "distribution": "independent", "reach": 1_000_000}),
+    ("encodings", "shift", {"shift": 0}), ("hero", "m", {"m": 0}), ("shift", "shift", {"shift": 0}),
+    ("window", "start", {"start": 65_500, "format": "float16", "encoding": "sinusoidal"}),
+])  # fmt: skip
+def test_a_frame_is_cheap(page, name, moving, given):
+    times = page().evaluate("""async ([name, moving, given]) => {
         const figure = document.querySelector(`[data-figure=${name}]`), root = figure.querySelector(".rb-live");
+        for (const [key, value] of Object.entries(given)) figure.model.set(key, value);
         for (let frame = 0; frame < 110; frame++) {
-            figure.model.set(moving, frame % 40);
+            figure.model.set(moving, given[moving] + frame % 40);
             await new Promise(requestAnimationFrame);
         }
         return root.frameTimes;
-    }""", [name, moving])  # fmt: skip
+    }""", [name, moving, given])  # fmt: skip
     cost = statistics.median(times)
-    print(f"{name}: {cost:.1f} ms a frame, the median of {len(times)} (target 16)")
+    print(f"{name}, moving {moving}: {cost:.1f} ms a frame, the median of {len(times)} (target 16)")
     assert len(times) == 100 and cost <= 50

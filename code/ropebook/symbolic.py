@@ -81,7 +81,7 @@ def named(name, parameters, body):
     """A function that prints as `name(arguments)` and stands for `body`: what a display shows and what a proof expands.
 
     name        LaTeX, such as "f_q"
-    parameters  symbols of which body is made
+    parameters  symbols of which body is made; () for a number, which prints as its name alone
     body        SymPy expression
     returns     a SymPy function class
     """
@@ -219,7 +219,7 @@ class _Printer(LatexPrinter):
         if isinstance(expr, inner):
             text = rf"\langle {self._print(expr.args[0])}, {self._print(expr.args[1])} \rangle"
         elif isinstance(expr, sp.core.function.AppliedUndef) or type(expr).__module__ == __name__:
-            text = rf"{name}({', '.join(map(self._print, expr.args))})"
+            text = rf"{name}({', '.join(map(self._print, expr.args))})" if expr.args else name
         else:
             return super()._print_Function(expr, exp)
         return text if exp is None else rf"{text}^{{{exp}}}"

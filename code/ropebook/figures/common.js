@@ -1,7 +1,7 @@
 // What every figure shares: the mathematics of a rotation, SVG as text, a slider that answers to pointer and keys.
 // PALETTE is put before this text by ropebook.figures.static, the figure's own module after it.
 
-// ---- mathematics (equal to ropebook.frequencies and ropebook.rotate) ----
+// ---- mathematics (equal to ropebook.frequencies, ropebook.rotate and encodings.normals) ----
 
 export function frequencies(dim, base) {
   return Array.from({ length: dim / 2 }, (_, i) => base ** (-2 * i / dim)); // radians per token
@@ -19,6 +19,16 @@ export function dot(x, y) {
   return x.reduce((sum, value, i) => sum + value * y[i], 0);
 }
 
+const PRIME = 2147483647;
+
+// Nearly normal numbers, the same in every language: twelve uniform ones by Park and Miller, less 6.
+export function normals(seed) {
+  const next = () => (seed = 48271 * seed % PRIME);
+  return () => range(1, 12, 1).map(next).reduce((sum, value) => sum + value) / PRIME - 6;
+}
+
+export const gaussians = (seed, count) => Array.from({ length: count }, normals(seed));
+
 // ---- SVG as text, character for character what drawing.py writes ----
 
 export const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
@@ -33,6 +43,7 @@ export function signed(x, digits) {
   return words.startsWith("−") ? words : "+" + words;
 }
 
+export const grouped = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ","); // a whole number, 1,000,000
 export const num = (x) => String(Math.floor(x * 100 + 0.5 + 1e-6) / 100);
 export const percent = (x) => num(x) + "%";
 export const colour = (name) => `var(--rb-${name},${PALETTE.light[name]})`;
@@ -81,6 +92,21 @@ export function arrow(x0, y0, x1, y1, name, width, attributes) {
 export function plot(x, y, width, height, left, right, low, high, ...inside) {
   const viewBox = `${num(left)} ${num(-high)} ${num(right - left)} ${num(high - low)}`;
   return tag("svg", { x, y, width, height, viewBox, preserveAspectRatio: "none" }, ...inside);
+}
+
+export function cells(matrix, scale, names = ["q", "k"]) {
+  const shades = names.map(() => new Map());
+  matrix.forEach((row, i) => row.forEach((value, j) => {
+    const shade = shades[value < 0 ? 1 : 0], strength = num(Math.min(Math.abs(value) / scale, 1));
+    shade.set(strength, `${shade.get(strength) ?? ""}M${j} ${i}h1`);
+  }));
+  const runs = (shade) => [...shade].map(([opacity, d]) => tag("path", { d, opacity }));
+  return shades.map((shade, i) => tag("g", { stroke: colour(names[i]), "shape-rendering": "crispEdges" }, ...runs(shade))).join("");
+}
+
+export function dots(matrix) {
+  const places = matrix.flatMap((row, i) => row.map((value, j) => value < 0 ? `M${j}.5 ${i}h0` : ""));
+  return tag("path", { d: places.join(""), stroke: colour("ink"), "stroke-width": 0.2, "stroke-linecap": "round" });
 }
 
 export const range = (from, to, step) => Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, i) => from + i * step);

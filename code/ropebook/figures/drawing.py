@@ -26,6 +26,11 @@ def signed(x, digits):
     return text if text.startswith("−") else "+" + text
 
 
+def grouped(n):
+    """A whole number with a comma after every three digits: 1,000,000."""
+    return f"{n:,}"
+
+
 def num(x):
     """A coordinate: two decimals at most, no trailing zeros."""
     return f"{math.floor(x * 100 + 0.5 + 1e-6) / 100 + 0.0:.10g}"
@@ -93,6 +98,25 @@ def plot(x, y, width, height, left, right, low, high, *inside):
     """A stretched inner picture in data coordinates (y up is negative y); strokes keep their width."""
     box = f"{num(left)} {num(-high)} {num(right - left)} {num(high - low)}"
     return tag("svg", {"x": x, "y": y, "width": width, "height": height, "viewBox": box, "preserveAspectRatio": "none"}, *inside)
+
+
+def cells(matrix, scale, names=("q", "k")):
+    """A matrix in cells of one unit, the opacity saying how large: the first colour where a value is positive, the second where it is negative."""
+    shades = [{}, {}]
+    for i, row in enumerate(matrix):
+        for j, value in enumerate(row):
+            shade, strength = shades[1 if value < 0 else 0], num(min(abs(value) / scale, 1))
+            shade[strength] = shade.get(strength, "") + f"M{j} {i}h1"
+    return "".join(
+        tag("g", {"stroke": colour(name), "shape-rendering": "crispEdges"}, *(tag("path", {"d": d, "opacity": o}) for o, d in shade.items()))
+        for name, shade in zip(names, shades, strict=True)
+    )
+
+
+def dots(matrix):
+    """A dot in every negative cell, for readers who do not see the colours."""
+    places = (f"M{j}.5 {i}h0" for i, row in enumerate(matrix) for j, value in enumerate(row) if value < 0)
+    return tag("path", {"d": "".join(places), "stroke": colour("ink"), "stroke-width": 0.2, "stroke-linecap": "round"})
 
 
 def card(heading, lead, *inside):

@@ -1,6 +1,6 @@
 import {
-  OWN_KEYS, card, clamp, colour, dot, fixed, frequencies, num, painter, plot, range, readout, rotate, speaker, stage, svg, tag, text,
-  track, watch, word, write,
+  OWN_KEYS, card, cells, clamp, colour, dot, dots, fixed, frequencies, normals, num, painter, plot, range, readout, rotate, speaker,
+  stage, svg, tag, text, track, watch, word, write,
 } from "./common.js";
 
 // ---- mathematics (equal to encodings.py) ----
@@ -13,13 +13,7 @@ export const LAST = SENTENCE.length - 1;
 const WIDTH = 8; // C, and D
 const REACH = 4; // r, the largest offset with a vector of its own
 const BUCKETS = 32;
-const SEED = 77, PRIME = 2147483647;
-
-// Nearly normal numbers, the same in every language: twelve uniform ones by Park and Miller, less 6.
-function normals(seed) {
-  const next = () => (seed = 48271 * seed % PRIME);
-  return () => range(1, 12, 1).map(next).reduce((sum, value) => sum + value) / PRIME - 6;
-}
+const SEED = 77;
 
 const normal = normals(SEED);
 const vectors = (count, scale) => range(1, count, 1).map(() => range(1, WIDTH, 1).map(() => scale * normal()));
@@ -102,22 +96,6 @@ const SIDE = CELL * SENTENCE.length;
 const tokens = (shift) => `${shift} token${shift === 1 ? "" : "s"}`;
 const change = (name, { words, shift }) => moved(scores(name, words, 0), scores(name, words, shift));
 const largest = (matrix) => Math.max(...matrix.flat().map(Math.abs));
-
-function cells(matrix, scale) {
-  const shades = { q: new Map(), k: new Map() };
-  matrix.forEach((row, i) => row.forEach((value, j) => {
-    const shade = shades[value < 0 ? "k" : "q"], strength = num(Math.min(Math.abs(value) / scale, 1));
-    shade.set(strength, `${shade.get(strength) ?? ""}M${j} ${i}h1`);
-  }));
-  const runs = (shade) => [...shade].map(([opacity, d]) => tag("path", { d, opacity }));
-  return Object.entries(shades).map(([name, shade]) =>
-    tag("g", { stroke: colour(name), "shape-rendering": "crispEdges" }, ...runs(shade))).join("");
-}
-
-function dots(matrix) {
-  const places = matrix.flatMap((row, i) => row.map((value, j) => value < 0 ? `M${j}.5 ${i}h0` : ""));
-  return tag("path", { d: places.join(""), stroke: colour("ink"), "stroke-width": 0.2, "stroke-linecap": "round" });
-}
 
 const inkOf = (encoding) => colour(encoding.toLowerCase() in PALETTE.light ? encoding.toLowerCase() : "ink");
 

@@ -7,7 +7,7 @@ The whole text moves. Which maps stay? And which are constant along diagonals wh
 import numpy as np
 
 from ropebook.encodings import ENCODINGS, Weights
-from ropebook.figures.drawing import PALETTE, card, colour, fixed, num, plot, readout, svg, tag, text, track, word
+from ropebook.figures.drawing import PALETTE, card, cells, colour, dots, fixed, num, plot, readout, svg, tag, text, track, word
 
 LONGEST_SHIFT = 40  # tokens
 SENTENCE = "the dog bites the man and the man bites the dog .".split()
@@ -104,25 +104,6 @@ def _tokens(shift):
     return f"{shift} token{'' if shift == 1 else 's'}"
 
 
-def _cells(matrix, scale):
-    """A matrix in cells of one unit, the opacity saying how large: q's colour where the score is positive, k's where it is negative."""
-    shades = {"q": {}, "k": {}}
-    for i, row in enumerate(matrix):
-        for j, value in enumerate(row):
-            shade, strength = shades["k" if value < 0 else "q"], num(min(abs(value) / scale, 1))
-            shade[strength] = shade.get(strength, "") + f"M{j} {i}h1"
-    return "".join(
-        tag("g", {"stroke": colour(name), "shape-rendering": "crispEdges"}, *(tag("path", {"d": d, "opacity": o}) for o, d in shade.items()))
-        for name, shade in shades.items()
-    )
-
-
-def _dots(matrix):
-    """A dot in every negative cell, for readers who do not see the colours."""
-    places = (f"M{j}.5 {i}h0" for i, row in enumerate(matrix) for j, value in enumerate(row) if value < 0)
-    return tag("path", {"d": "".join(places), "stroke": colour("ink"), "stroke-width": 0.2, "stroke-linecap": "round"})
-
-
 def _ink(encoding):
     return colour(encoding.lower() if encoding.lower() in PALETTE["light"] else "ink")
 
@@ -137,7 +118,7 @@ def _small(name, encoding, words, shift):
     chosen = f";outline:2px solid {colour('ink')};outline-offset:2px" if name == encoding else ""
     drawing = svg(
         "120", "120", f"Score matrix, {name}", about, {"viewBox": "0 -0.5 12 12", "style": style + chosen},
-        _cells(after, np.abs(before).max()), tag("rect", {**frame, "vector-effect": "non-scaling-stroke"}),
+        cells(after, np.abs(before).max()), tag("rect", {**frame, "vector-effect": "non-scaling-stroke"}),
     )  # fmt: skip
     still = f"font-size:12px;color:{colour('muted')}" if change < 1e-9 else "font-size:12px;font-weight:600"
     return tag(
@@ -182,7 +163,7 @@ def _legend(scale):
     return (
         text(left - 8, y + 12, f"score {fixed(-scale, 1)}", {**muted, "text-anchor": "end"})
         + text(left + wide + 8, y + 12, fixed(scale, 1), muted)
-        + plot(left, y, wide, side, 0, len(SENTENCE), -0.5, 0.5, _cells(values, 1), _dots(values))
+        + plot(left, y, wide, side, 0, len(SENTENCE), -0.5, 0.5, cells(values, 1), dots(values))
     )
 
 
@@ -194,7 +175,7 @@ def _large(encoding, words, shift, m, n):
         str(width), str(height), f"Score matrix with its words, {encoding}", about,
         {"viewBox": f"0 0 {width} {height}", "style": f"display:block;width:100%;max-width:{width}px;height:auto;margin:auto;overflow:visible"},
         _axes(words, shift, m, n),
-        plot(LEFT, TOP, SIDE, SIDE, 0, len(SENTENCE), 0.5 - len(SENTENCE), 0.5, _cells(matrix, scale), _dots(matrix)),
+        plot(LEFT, TOP, SIDE, SIDE, 0, len(SENTENCE), 0.5 - len(SENTENCE), 0.5, cells(matrix, scale), dots(matrix)),
         tag("rect", {"x": LEFT, "y": TOP, "width": SIDE, "height": SIDE, "fill": "none", "stroke": colour("grid")}),
         _reading(m, n), _legend(scale),
     )  # fmt: skip

@@ -14,10 +14,10 @@ import re
 from html import escape
 from pathlib import Path
 
-from ropebook.figures import encodings, hero, shift
+from ropebook.figures import decay, encodings, hero, shift, window
 from ropebook.figures.drawing import PALETTE
 
-FIGURES = {"encodings": encodings, "hero": hero, "shift": shift}
+FIGURES = {"decay": decay, "encodings": encodings, "hero": hero, "shift": shift, "window": window}
 HERE = Path(__file__).parent
 STILL = "A still picture. It moves on the book’s page, in Jupyter and in Colab."
 
@@ -64,10 +64,10 @@ def state_of(name, given):
 
 def _checked(name, key, value):
     default, *limits = FIGURES[name].STATE[key]
-    if isinstance(default, str):
+    if isinstance(default, str) or len(limits) > 2:  # a choice, not a range
         if value not in limits:
             raise ValueError(f"{name}: {key} must be one of {', '.join(map(repr, limits))}, got {value!r}")
-        return value
+        return limits[limits.index(value)]
     kind, low, high = type(default), *limits
     if isinstance(value, bool) or not isinstance(value, (int, kind)) or not low <= value <= high:
         raise ValueError(f"{name}: {key} must be {'a whole' if kind is int else 'a'} number from {low} to {high}, got {value!r}")

@@ -27,10 +27,34 @@ class Figure(anywidget.AnyWidget):
 def _synced(figure, key):
     """The trait for one entry of the figure's STATE."""
     default, *limits = static.FIGURES[figure].STATE[key]
-    if isinstance(default, str):
+    if isinstance(default, str) or len(limits) > 2:  # a choice, not a range
         return traitlets.Enum(limits, default).tag(sync=True)
     kind = traitlets.Int if isinstance(default, int) else traitlets.Float
     return kind(default, min=limits[0], max=limits[1]).tag(sync=True)
+
+
+class Decay(Figure):
+    """The score of a query and a key by their distance, beside the bounds that the paper's argument for decay rests on.
+
+    distribution   "matched" (k = q), "independent", "ramp" (h falls evenly to 0) or "tuned" (k = q turned by the target)
+    d              32, 64, 128 or 256         head dimension
+    base           100 … 10,000,000           of the frequencies
+    reach          256, 4096, 65536 or 1000000   the largest distance drawn, tokens
+    axis           "linear" or "log"
+    target         0 … 1,000,000              where the tuned score is largest, tokens; no further than reach
+    m              0 … 1,000,000              the distance that is read, tokens; no further than reach
+    raises         TraitError naming the value and the limit
+    """
+
+    _figure = "decay"
+    _esm = static.module("decay")
+    distribution = _synced("decay", "distribution")
+    d = _synced("decay", "d")
+    base = _synced("decay", "base")
+    reach = _synced("decay", "reach")
+    axis = _synced("decay", "axis")
+    target = _synced("decay", "target")
+    m = _synced("decay", "m")
 
 
 class Encodings(Figure):
@@ -83,3 +107,24 @@ class Shift(Figure):
     shift = _synced("shift", "shift")
     theta = _synced("shift", "theta")
     encoder = _synced("shift", "encoder")
+
+
+class Window(Figure):
+    """The scores of sixteen words as they move along the axis of positions, and what has changed since start 0.
+
+    start      0 … 1,000,000                                   where the words begin, tokens
+    encoding   "RoPE", "sinusoidal", "ALiBi" or "none"
+    format     "float64", "float32", "float16" or "bfloat16"   of positions and angles
+    base       100, 10000 or 500000                            of the frequencies
+    m, n       0 … 15                                          the words, as query and as key, whose score is read
+    raises     TraitError naming the value and the limit
+    """
+
+    _figure = "window"
+    _esm = static.module("window")
+    start = _synced("window", "start")
+    encoding = _synced("window", "encoding")
+    format = _synced("window", "format")
+    base = _synced("window", "base")
+    m = _synced("window", "m")
+    n = _synced("window", "n")
