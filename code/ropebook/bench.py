@@ -32,7 +32,7 @@ from ropebook.bench_report import COPY, table, targets_table
 from ropebook.frequencies import frequencies
 from ropebook.records import check_record, provenance
 from ropebook.rotation import angles, rotate
-from ropebook.rotation_torch import rotation_table
+from ropebook.rotation_torch import rotation_table, to_half_split, to_interleaved
 from ropebook.training import pick_device, write_atomically
 
 CLONE = "copy into fresh memory"
@@ -80,7 +80,7 @@ class Case:
     def inputs(self, implementation):
         """The tensors as an implementation wants them: its layout, its order of memory; q and k as leaves with backward."""
         half_split = implementation.layout == "half-split"
-        tensors = [x.unflatten(-1, (-1, 2)).transpose(-1, -2).flatten(-2) if half_split else x.clone() for x in self.tensors]
+        tensors = [to_half_split(x) if half_split else x.clone() for x in self.tensors]
         if implementation.tokens_first:
             tensors = [x.transpose(1, 2).contiguous().transpose(1, 2) for x in tensors]  # (B, H, T, D) from memory (B, T, H, D)
         return [x.requires_grad_(len(tensors) == 4 and i < 2) for i, x in enumerate(tensors)]
@@ -128,7 +128,7 @@ def check(case, implementation, turn):
         if (got.shape, got.dtype) != (exact.shape, case.dtype):
             raise ValueError(f"wrong for {case}: {name} is {tuple(got.shape)} {got.dtype}")
         if implementation.layout == "half-split":
-            got = got.unflatten(-1, (2, -1)).transpose(-1, -2).flatten(-2)
+            got = to_interleaved(got)
         error, share = _error(got, exact, case.angles, unit, implementation.angle_unit)
         if not share <= 1:
             raise ValueError(f"wrong for {case}: {name} is off by {error:.2g}, {share:.2g} times what rounding allows")

@@ -50,8 +50,7 @@ def apply_table(x, table, out=None):
     raises   ValueError if shapes, devices or dtypes do not fit, naming both, or if a gradient is wanted through out
     source   RoFormer eq. 34; chapter 07
     """
-    factors = torch.view_as_real(table) if table.is_complex() else table  # (..., T, D/2, 2)
-    _check_fit(x, factors)
+    factors = factors_for(x, table)  # (..., T, D/2, 2)
     if out is not None:
         _check_out(x, factors, out)
     if factors.ndim == 4:
@@ -93,9 +92,24 @@ def rotate_half_split(x, positions, theta):
     """
     if x.ndim < 2 or x.shape[-1] % 2:
         raise ValueError(f"x must have shape (..., T, D) with D even, got {tuple(x.shape)}")
-    interleaved = x.unflatten(-1, (2, -1)).transpose(-1, -2).flatten(-2)  # (..., T, D)
-    turned = rotate(interleaved, positions, theta)
-    return turned.unflatten(-1, (-1, 2)).transpose(-1, -2).flatten(-2)
+    return to_half_split(rotate(to_interleaved(x), positions, theta))
+
+
+def to_half_split(x):
+    """Reorder the last axis of x (..., D), D even, from interleaved to half-split: the torch twin of `ropebook.to_half_split`."""
+    return x.unflatten(-1, (-1, 2)).transpose(-1, -2).flatten(-2)  # (..., D)
+
+
+def to_interleaved(x):
+    """Reorder the last axis of x (..., D), D even, from half-split to interleaved; undoes `to_half_split`."""
+    return x.unflatten(-1, (2, -1)).transpose(-1, -2).flatten(-2)  # (..., D)
+
+
+def factors_for(x, table):
+    """The table's cos | sin, (T, D/2, 2) or (B, T, D/2, 2), once they are found to fit x; raises and takes what `apply_table` does."""
+    factors = torch.view_as_real(table) if table.is_complex() else table
+    _check_fit(x, factors)
+    return factors
 
 
 def _to_numpy(values):

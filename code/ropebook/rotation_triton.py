@@ -12,7 +12,7 @@ import math
 
 import torch
 
-from ropebook.rotation_torch import _check_fit
+from ropebook.rotation_torch import factors_for
 
 try:
     import triton
@@ -88,8 +88,7 @@ def apply_table_fused(x, table):
              RuntimeError with the line of `unavailable`
     source   RoFormer eq. 34; chapter 08
     """
-    factors = torch.view_as_real(table) if table.is_complex() else table  # (..., T, D/2, 2)
-    _check_fit(x, factors)
+    factors = factors_for(x, table)  # (..., T, D/2, 2)
     if x.dtype not in (torch.float32, torch.bfloat16, torch.float16) or factors.dtype != torch.float32:
         raise ValueError(f"x must be float32, bfloat16 or float16 and the table in float32, got {x.dtype} and a table in {factors.dtype}")
     if factors.requires_grad:
@@ -128,7 +127,7 @@ def _launch(x, factors, sign):
         table_b = factors.stride(0) if factors.ndim == 4 else 0
         with torch.cuda.device_of(x):
             turn_tile[(B * tiles_h * tiles_t,)](rows, out, factors, *rows.stride()[:3], *out.stride()[:3], table_b, H, T, D,
-                                                 tiles_h, tiles_t, sign, tokens, heads, width)
+                                                tiles_h, tiles_t, sign, tokens, heads, width)
     return out.reshape(x.shape)
 
 

@@ -255,3 +255,19 @@ export function watch(model, keys, react) {
   for (const event of events) model.on(event, react);
   return () => { for (const event of events) model.off(event, react); };
 }
+
+// Draws now, and speaks and draws again at every change; returns what ends it.
+export function follow(model, keys, say, request) {
+  request();
+  return watch(model, keys, () => {
+    say();
+    request();
+  });
+}
+
+// A press, or the mouse moved with its button down, picks.
+export function pickable(board, pick) {
+  board.style.cursor = "pointer";
+  board.addEventListener("click", pick);
+  board.addEventListener("pointermove", (event) => { if (event.pointerType === "mouse" && event.buttons === 1) pick(event); });
+}

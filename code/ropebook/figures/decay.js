@@ -1,6 +1,6 @@
 import {
-  OWN_KEYS, at, card, clamp, colour, fixed, frequencies, gaussians, grouped, handle, label, level, painter, percent, plot, polyline, range,
-  readout, rotate, speaker, stage, svg, tag, text, track, watch, word, write,
+  OWN_KEYS, at, card, clamp, colour, fixed, follow, frequencies, gaussians, grouped, handle, label, level, painter, percent, pickable,
+  plot, polyline, range, readout, rotate, speaker, stage, svg, tag, text, track, word, write,
 } from "./common.js";
 
 // ---- mathematics (equal to decay.py; a complex row is a pair of lists, real and imaginary parts) ----
@@ -315,17 +315,8 @@ function render({ model, el }) {
     const box = event.currentTarget.getBoundingClientRect();
     readAt(((event.clientX - box.left) / box.width * 100 - LEFT) / WIDE);
   };
-  for (const board of [slot("bounds"), slot("scores")]) {
-    board.style.cursor = "pointer";
-    board.addEventListener("click", pick);
-    board.addEventListener("pointermove", (event) => { if (event.pointerType === "mouse" && event.buttons === 1) pick(event); });
-  }
-  const unwatch = watch(model, KEYS, () => {
-    say();
-    request();
-  });
-  request();
-  return unwatch;
+  for (const name of ["bounds", "scores"]) pickable(slot(name), pick);
+  return follow(model, KEYS, say, request);
 }
 
 export default { render };

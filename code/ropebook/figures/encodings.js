@@ -1,6 +1,6 @@
 import {
-  OWN_KEYS, card, cells, clamp, colour, dot, dots, fixed, frequencies, normals, num, painter, plot, range, readout, rotate, speaker,
-  stage, svg, tag, text, track, watch, word, write,
+  OWN_KEYS, card, cells, clamp, colour, dot, dots, fixed, follow, frequencies, normals, num, painter, pickable, plot, range, readout,
+  rotate, speaker, stage, svg, tag, text, track, word, write,
 } from "./common.js";
 
 // ---- mathematics (equal to encodings.py) ----
@@ -280,16 +280,8 @@ function render({ model, el }) {
     show(state);
     return false;
   });
-  const pick = (event) => write(model, cellUnder(event, board.querySelector("svg")));
-  board.style.cursor = "pointer";
-  board.addEventListener("click", pick);
-  board.addEventListener("pointermove", (event) => { if (event.pointerType === "mouse" && event.buttons === 1) pick(event); });
-  const unwatch = watch(model, KEYS, () => {
-    say();
-    request();
-  });
-  request();
-  return unwatch;
+  pickable(board, (event) => write(model, cellUnder(event, board.querySelector("svg"))));
+  return follow(model, KEYS, say, request);
 }
 
 export default { render };

@@ -1,6 +1,6 @@
 import {
-  OWN_KEYS, arrow, at, card, clamp, colour, dot, fixed, handle, label, level, painter, percent, plot, polyline, range, readout, rotate, signed,
-  speaker, stage, svg, tag, text, track, watch, word, write,
+  OWN_KEYS, arrow, at, card, clamp, colour, dot, fixed, follow, handle, label, level, painter, percent, plot, polyline, range, readout,
+  rotate, signed, speaker, stage, svg, tag, text, track, word, write,
 } from "./common.js";
 
 // ---- mathematics (equal to shift.py) ----
@@ -181,12 +181,7 @@ function render({ model, el }) {
     drop: () => {},
     step: (by) => shiftTo(model.get("shift") + by),
   });
-  const unwatch = watch(model, KEYS, () => {
-    say();
-    request();
-  });
-  request();
-  return unwatch;
+  return follow(model, KEYS, say, request);
 }
 
 export default { render };

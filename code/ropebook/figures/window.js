@@ -1,6 +1,6 @@
 import {
-  OWN_KEYS, at, card, cells, clamp, colour, dot, dots, fixed, frequencies, grouped, handle, normals, num, painter, percent, plot, range, readout,
-  rotate, speaker, stage, svg, tag, text, track, watch, word, write,
+  OWN_KEYS, at, card, cells, clamp, colour, dot, dots, fixed, follow, frequencies, grouped, handle, normals, num, painter, percent,
+  pickable, plot, range, readout, rotate, speaker, stage, svg, tag, text, track, word, write,
 } from "./common.js";
 
 // ---- mathematics (equal to window.py) ----
@@ -241,13 +241,6 @@ function cellUnder(event, drawing) {
   return Math.min(m, n) >= 0 && Math.max(m, n) <= LAST ? { m, n } : {};
 }
 
-function pickable(board, model) {
-  const pick = (event) => write(model, cellUnder(event, board.querySelector("svg")));
-  board.style.cursor = "pointer";
-  board.addEventListener("click", pick);
-  board.addEventListener("pointermove", (event) => { if (event.pointerType === "mouse" && event.buttons === 1) pick(event); });
-}
-
 function render({ model, el }) {
   const wanted = () => Object.fromEntries(TRAITS.map((trait) => [trait, model.get(trait)]));
   const { root, slot, status } = stage(el, picture(wanted()), "axis", HINT);
@@ -278,14 +271,12 @@ function render({ model, el }) {
     drop: () => {},
     step: (by) => stopAt((by > 0 ? Math.floor : Math.ceil)(place(model.get("start"))) + by),
   });
-  for (const name of ["scores", "change"]) pickable(slot(name).parentElement, model);
-  const unwatch = watch(model, TRAITS, () => {
-    say();
-    request();
-  });
+  for (const name of ["scores", "change"]) {
+    const board = slot(name).parentElement;
+    pickable(board, (event) => write(model, cellUnder(event, board.querySelector("svg"))));
+  }
   root.addEventListener("change", request); // an emptied field shows the start again
-  request();
-  return unwatch;
+  return follow(model, TRAITS, say, request);
 }
 
 export default { render };
