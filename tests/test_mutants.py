@@ -52,7 +52,7 @@ TORCH = [
     ("rotation_torch.py", "torch.ones_like(angle), angle", "torch.ones_like(angle), -angle"),
     ("rotation_torch.py", "torch.polar(torch.ones_like(angle), angle)", "torch.polar(torch.ones_like(angle.float()), angle.float())"),
     ("rotation_torch.py", "x.unflatten(-1, (2, -1)).transpose(-1, -2).flatten(-2)", "x"),
-    ("rotation_torch.py", "return turned.unflatten(-1, (-1, 2)).transpose(-1, -2).flatten(-2)", "return turned"),
+    ("rotation_torch.py", "to_half_split(rotate(to_interleaved(x), positions, theta))", "rotate(to_interleaved(x), positions, theta)"),
 ]
 
 
