@@ -43,6 +43,14 @@ def real_numbers(result):
     return got
 
 
+def one_number(result, name):
+    """The reader's result for the case called name as one real, finite number."""
+    got = real_numbers(result)
+    if got.size != 1:
+        raise Wrong(f"Return one number; for {name} yours has shape {got.shape}.")
+    return got.item()
+
+
 class _Endless(BaseException):
     """No Exception, so that an answer's `except Exception` lets it pass."""
 

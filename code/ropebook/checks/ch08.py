@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.utils._pytree import tree_leaves
 
-from ropebook.checks.asking import asked, real_numbers
+from ropebook.checks.asking import asked, one_number
 from ropebook.checks.ch08_program import check_programs, table_shape
 from ropebook.checks.turning import checked, same, turned, where
 from ropebook.exercises import Wrong, exercise
@@ -42,19 +42,12 @@ def least_time(answer):
     """A function (B, T, heads, key_heads, D, size, bandwidth) -> seconds."""
     for case in BATCHES:
         name = ", ".join(f"{field} = {value:.4g}" for field, value in case._asdict().items())
-        got, right = _number(asked(answer, name, case == BATCHES[0], *case), name), _seconds(case)
+        got, right = one_number(asked(answer, name, case == BATCHES[0], *case), name), _seconds(case)
         if not math.isclose(got, right, rel_tol=NEAR):
             lesson = next((lesson for lesson, wrong in TIMES if math.isclose(got, wrong(case), rel_tol=NEAR)),
                           f"it should be {right:.4g}. Count the numbers of q, and of k; two trips each; bytes; divided by the bandwidth.")
             raise Wrong(f"For {name} you return {got:.4g}: {lesson}")
     return "Only bytes and bandwidth count. With fewer heads of keys less is moved, and a word at a time costs B times that of one text."
-
-
-def _number(result, name):
-    got = real_numbers(result)
-    if got.size != 1:
-        raise Wrong(f"Return one number; for {name} yours has shape {got.shape}.")
-    return got.item()
 
 
 def _seconds(case, trips=2, **other):
@@ -103,7 +96,7 @@ def times_copy(answer):
     for rounds in ROUNDS:
         seconds, copy = _race(rounds)
         name, given = f"{rounds} round{'s' * (rounds > 1)}", (seconds.tolist(), copy.tolist())
-        got, right = _number(asked(answer, name, rounds == ROUNDS[0], *given), name), float(np.median(seconds / copy))
+        got, right = one_number(asked(answer, name, rounds == ROUNDS[0], *given), name), float(np.median(seconds / copy))
         if given != (seconds.tolist(), copy.tolist()):
             raise Wrong("Your function changes the lists that it was given. Sorted alone, they no longer tell which times "
                         "were of one round.")

@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 
-from ropebook.checks.asking import asked, ending, real_numbers
+from ropebook.checks.asking import asked, ending, one_number, real_numbers
 from ropebook.decay import abel_bound, partial_sums, trivial_bound
 from ropebook.exercises import Wrong, exercise
 from ropebook.frequencies import frequencies
@@ -276,7 +276,4 @@ def _number(result, name, if_complex=""):
     """The answer as one real number; if_complex says why a complex one is not."""
     if if_complex and isinstance(result, (complex, np.complexfloating)):
         raise Wrong(f"For {name} you return a complex number. {if_complex}")
-    got = real_numbers(result)
-    if got.size != 1:
-        raise Wrong(f"Return one number; for {name} yours has shape {got.shape}.")
-    return got.item()
+    return one_number(result, name)
