@@ -149,6 +149,8 @@ ${marked("dark", "false")}{${scheme("dark")}}
 .rb-sliders input{width:100%;min-width:0;min-height:32px;margin:0;accent-color:var(--rb-ink);touch-action:pan-y}
 .rb-sliders input:focus-visible{outline:3px solid var(--rb-ink);outline-offset:1px}
 .rb-sliders output{text-align:right;font-variant-numeric:tabular-nums}
+.rb-board{cursor:pointer}
+.rb-board svg{pointer-events:none}
 .rb-pick{appearance:none;position:absolute;inset:0;width:100%;height:100%;margin:0;border:0;border-radius:8px;background:none;cursor:pointer}
 .rb-pick:hover{box-shadow:0 0 0 2px color-mix(in srgb,var(--rb-ink) 35%,transparent)}
 .rb-pick:focus-visible{outline:3px solid var(--rb-ink);outline-offset:2px;box-shadow:none}
@@ -265,9 +267,10 @@ export function follow(model, keys, say, request) {
   });
 }
 
-// A press, or the mouse moved with its button down, picks.
+// A press, or the mouse moved with its button down, picks. The pointer falls through to the board itself: a picture that is redrawn
+// between press and release takes the click with it.
 export function pickable(board, pick) {
-  board.style.cursor = "pointer";
+  board.classList.add("rb-board");
   board.addEventListener("click", pick);
   board.addEventListener("pointermove", (event) => { if (event.pointerType === "mouse" && event.buttons === 1) pick(event); });
 }
