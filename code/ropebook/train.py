@@ -24,6 +24,7 @@ from ropebook.training import (
 
 EVALUATION_WINDOWS = 512
 LOG_EVERY = 10  # steps
+SETTLED = ("vocabulary", "causal")  # the text has its vocabulary, and to fill blanks a token must see both sides
 
 
 def export(folder, model):
@@ -121,7 +122,7 @@ def parse(arguments):
     for group, config in (("training", TrainingConfig), ("model", RoFormerConfig)):
         options = parser.add_argument_group(group)
         for field in fields(config):
-            if field.name != "vocabulary":
+            if field.name not in SETTLED:
                 options.add_argument(f"--{field.name.replace('_', '-')}", type=field.type, help=f"default: {field.default}")
     return parser, parser.parse_args(arguments)
 
@@ -130,7 +131,7 @@ def asked_config(arguments, saved):
     """The run's config: from the command line, or, when resuming, from the folder, which the command line must not contradict."""
     config = {}
     for group, kind in (("training", TrainingConfig), ("model", RoFormerConfig)):
-        defaults = {f.name: f.default for f in fields(kind) if f.name != "vocabulary"}
+        defaults = {f.name: f.default for f in fields(kind) if f.name not in SETTLED}
         config[group] = saved[group].copy() if saved else defaults
         for name in defaults:
             value = getattr(arguments, name)

@@ -157,14 +157,18 @@ class Trainer:
         self.positions = torch.arange(config.length)
         self.done = 0  # steps
 
-    def step(self):
-        """One batch, one update. Returns the loss in nats per blank, a tensor without gradient."""
+    def loss(self):
+        """The mean loss of one fresh batch, nats per blank."""
         device = self.model.bias.device
         tokens = sample_windows(self.stream, self.config.batch, self.config.length, self.generator)  # (B, T)
         inputs, blanks = mask_tokens(tokens, self.mask_id, self.model.config.vocabulary, self.generator)
         with precision(device):
             logits = self.model(inputs.to(device), self.positions, blanks.to(device))  # (M, V)
-        loss = F.cross_entropy(logits.float(), tokens[blanks].to(device))
+        return F.cross_entropy(logits.float(), tokens[blanks].to(device))
+
+    def step(self):
+        """One batch, one update. Returns the batch's loss, a tensor without gradient."""
+        loss = self.loss()
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.done, self.config)
         self.optimiser.zero_grad()

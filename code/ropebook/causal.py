@@ -1,0 +1,60 @@
+"""Training and testing a RoFormer that predicts the next token: the decoder's task, with the trainer of chapter 14.
+
+Shapes: B sequences, T tokens, W windows of held-out text.
+"""
+
+import torch
+import torch.nn.functional as F
+
+from ropebook.training import Trainer, precision, sample_windows
+
+
+class CausalTrainer(Trainer):
+    """Predicts every token of a window from those before it. A batch has one token more than `length`: the last is only predicted."""
+
+    def __init__(self, model, stream, config):
+        """model: a causal RoFormer; stream (N,) int64 on the CPU."""
+        super().__init__(model, stream, None, config)
+
+    def loss(self):
+        """The mean loss of one fresh batch, nats per token."""
+        device = self.model.bias.device
+        tokens = sample_windows(self.stream, self.config.batch, self.config.length + 1, self.generator).to(device)  # (B, T + 1)
+        with precision(device):
+            logits = self.model(tokens[:, :-1], self.positions)  # (B, T, V)
+        return F.cross_entropy(logits.flatten(0, 1).float(), tokens[:, 1:].flatten())
+
+
+def held_out_ends(stream, longest, count):
+    """Where the test windows end: `count` places spread evenly over held-out text, with `longest` tokens before each.
+
+    stream   (N,) int64
+    returns  (W,) int64: stream[end] is the last token predicted
+    raises   ValueError if the stream is too short, naming both numbers
+    """
+    if len(stream) <= longest:
+        raise ValueError(f"{longest} tokens and one more are needed, but the text has only {len(stream)}")
+    return torch.linspace(longest, len(stream) - 1, count).long()
+
+
+@torch.no_grad()
+def loss_at_length(model, stream, ends, length, scored=64, start=0, tokens_at_once=8192):
+    """The loss of the same tokens with more or less text before them: the last `scored` tokens up to each end.
+
+    model          a causal RoFormer
+    stream         (N,) int64
+    ends           (W,) int64, from `held_out_ends`
+    length         T, tokens that the model sees: the last of them predicts stream[end]
+    start          position of the first of them
+    tokens_at_once of a batch; changes nothing but memory
+    returns        (W,) float64: nats per token, for each window
+    """
+    windows = stream[ends[:, None] + torch.arange(-length, 1)]  # (W, T + 1)
+    positions, wanted = torch.arange(start, start + length), torch.zeros(length, dtype=torch.bool)
+    wanted[-scored:] = True
+    losses = []
+    for batch in windows.split(max(1, tokens_at_once // length)):
+        logits = model(batch[:, :-1], positions, wanted.expand(len(batch), -1))  # (B · scored, V)
+        each = F.cross_entropy(logits.float(), batch[:, -scored:].flatten(), reduction="none")
+        losses.append(each.double().view(len(batch), -1).mean(1))
+    return torch.cat(losses)
