@@ -1,6 +1,6 @@
 """What happens to a model on texts longer than those it was trained on, and which repairs help? Small causal models, 64 tokens.
 
-Every length is tested on the same tokens, the last 32 before each of 256 places of held-out text; what changes is how much
+Every length is tested on the same tokens, the last 32 before each of 128 places of held-out text; what changes is how much
 text stands before them. So a model that uses its context can only gain from more of it, and a loss that rises is a failure
 to read far positions.
 """
@@ -16,8 +16,8 @@ from ropebook.roformer import RoFormer, RoFormerConfig
 from ropebook.text import token_stream, tokenizer
 from ropebook.training import TrainingConfig
 
-STEPS, LENGTH, FACTORS = 800, 64, (1, 2, 4, 8)
-WINDOWS, SCORED = 256, 32
+STEPS, LENGTH, FACTORS = 600, 64, (1, 2, 4, 8)
+WINDOWS, SCORED = 128, 32
 EARLY = 200  # steps after which the chapter's live replica stops
 SHIFTS = (0, 1, 10, 100, 1000, 100_000)
 TUNED_FACTOR = 4

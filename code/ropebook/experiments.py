@@ -125,6 +125,20 @@ def paired(a, b):
 
 
 
+def band(values):
+    """Where one more run should land in 95 of 100 such experiments: mean ± t · s · √(1 + 1/S).
+
+    values   (S,)  results of the recorded seeds
+    returns  low, high
+    raises   ValueError if the seeds are not 2 to 10, naming the number
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1 or len(values) not in STUDENT:
+        raise ValueError(f"a band needs the results of 2 to 10 seeds, got shape {values.shape}")
+    half = STUDENT[len(values)] * values.std(ddof=1) * np.sqrt(1 + 1 / len(values))
+    return values.mean() - half, values.mean() + half
+
+
 def parse(arguments):
     known = experiments()
     parser = argparse.ArgumentParser(prog="python -m ropebook.experiments", description="Run one of the book's recorded experiments, one JSON file a run.")
