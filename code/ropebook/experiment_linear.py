@@ -22,21 +22,22 @@ SETTINGS = (
 )
 
 
-def trained(setting, seed, steps=STEPS, reports=REPORTS):
+def trained(setting, seed, stop=STEPS):
     """Train one model on the training addresses; its held-out loss on the way.
 
     setting  {"attention": ..., "encoding": ...} of a `RoFormerConfig`
+    stop     the last step: fewer than STEPS give the beginning of the same run
     returns  dict: "losses" [[step, nats per token]], "largest training loss" of any batch; None where it was not a number
     """
     words = tokenizer()
     train, held_out = (torch.from_numpy(token_stream(split, words)) for split in ("train", "validation"))
     torch.manual_seed(seed)
     model = RoFormer(RoFormerConfig(words.get_vocab_size(), causal=True, longest=LENGTH, **setting))
-    trainer = CausalTrainer(model, train, TrainingConfig(steps=steps, length=LENGTH, seed=seed))
+    trainer = CausalTrainer(model, train, TrainingConfig(steps=STEPS, length=LENGTH, seed=seed))
     ends, losses, batches = held_out_ends(held_out, LENGTH, WINDOWS), [], []
-    for step in range(1, steps + 1):
+    for step in range(1, stop + 1):
         batches.append(trainer.step().item())
-        if step in reports:
+        if step in REPORTS:
             losses.append([step, number(loss_at_length(model, held_out, ends, LENGTH, scored=LENGTH).mean().item())])
     return {"losses": losses, "largest training loss": number(max(batches, key=lambda loss: (loss != loss, loss)))}
 
