@@ -11,10 +11,11 @@ import math
 import encoding_claims
 import numpy as np
 import pytest
+import torch
 from encoding_claims import HEAD, REACH, WIDTH, number_of_bucket, wave
 from rotation_claims import EPS, normal, rounding
 
-from ropebook import encodings
+from ropebook import encodings, rotation_torch
 from ropebook.attention import attention, weights
 from ropebook.decay import abel_bound, pair_products, scores
 from ropebook.frequencies import frequencies
@@ -817,6 +818,28 @@ def test_the_copy_sets_the_least_time(compute, move):
         fetched += move / pieces
         ready = max(ready, fetched) + compute / pieces
     holds(ready, max(compute, move), compute + move, min(compute, move) / pieces * (1 + pieces * pieces * EPS))
+
+
+# ---- chapter 9: invariance -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("m, n, s", [(3.0, -7.0, 11.0), (2.5, 300.0, -41.0), (1.0, 4.0, 100_000.0)])
+def test_a_shift_of_both_positions_leaves_the_product(m, n, s):
+    """(9a): R_{m+s}ᵀ R_{n+s} = R_mᵀ R_n, as matrices and in the scores of both libraries; not if one is shifted, nor by s and 2s.
+
+    Entries are products of two cosines or sines, whose angles may err by the sum of their roundings.
+    """
+    product = lambda m, n: rotation_matrix(m, PLANES).T @ rotation_matrix(n, PLANES)
+    bound = 2 * rounding(2, abs(m) + abs(n) + abs(m + s) + abs(n + s))
+    q, k = normal(2, 200, 8, seed=22)
+    lengths = np.linalg.norm(q, axis=1) * np.linalg.norm(k, axis=1)
+    tensors = lambda turn: lambda x, at: turn(torch.from_numpy(x), [at] * 200, PLANES).numpy()
+    for turn in (lambda x, at: rotate(x, [at] * 200, PLANES), tensors(rotation_torch.rotate)):
+        score = lambda m, n, turn=turn: (turn(q, m) * turn(k, n)).sum(-1)
+        for mutant in (score(m, n + s), score(m + s, n), score(m + s, n + 2 * s)):
+            holds(score(m + s, n + s), score(m, n), mutant, lengths * (bound + 2 * rounding(8, 0)))
+    for mutant in (product(m, n + s), product(m + s, n), product(m + s, n + 2 * s), rotation_matrix(m, PLANES) @ rotation_matrix(n, PLANES)):
+        holds(product(m + s, n + s), product(m, n), mutant, bound)
 
 
 # ---- chapter 10: decay ---------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Numbers that checkers know by heart, counted again here by brute force."""
 
+from fractions import Fraction
 from itertools import permutations
 
 import mpmath
@@ -8,7 +9,7 @@ import sympy as sp
 import torch
 
 from ropebook.attention import attention
-from ropebook.checks import ch01, ch02, ch04_boxes, ch07_layers, ch07b
+from ropebook.checks import ch01, ch02, ch04_boxes, ch07_layers, ch07b, ch09, ch09_boxes
 from ropebook.encodings import ENCODINGS, random_weights
 from ropebook.exercises import judge
 from ropebook.frequencies import frequencies
@@ -168,3 +169,25 @@ def test_7b_2_float64_is_as_near_as_the_bound_says():
         for got, right in zip((angles.cos(), angles.sin()), exact):
             bound = ch07b.one_rounding(got, angles, torch.float64)
             assert all(abs(mpmath.mpf(got[t, i].item()) - right[t][i]) <= bound[t, i].item() for t in range(6) for i in range(32))
+
+
+def test_9_2_reaches_are_those_of_exact_fractions():
+    """Positions one by one, in fractions, up to the first that fails; of the two that never fail, every 97th."""
+    for tolerance, _, theta in ch09.REACHES:
+        right, speeds = ch09.reach(tolerance, theta), theta.astype(np.float32)
+        fits = lambda at: all(abs(Fraction(float(np.float32(at) * speed)) - at * Fraction(float(speed))) <= tolerance for speed in speeds)
+        assert all(fits(at) for at in range(0, right + 1, 97 if right > 10_000 else 1)) and fits(right)
+        assert right == ch09.CAP or not fits(right + 1)
+
+
+def test_9_4_boxes_are_what_they_are_said_to_be():
+    """Right boxes change by less than the 1e-7 that the exercise promises, wrong ones by more than 1e-4 in a hundredth of all draws."""
+    rng = np.random.default_rng(9)
+    for name, score, invariant, _ in ch09_boxes.BOXES:
+        changes = []
+        for draw in range(2000):
+            q, k = rng.standard_normal((2, 16))
+            m, n = (int(10 ** rng.uniform(0, 5)) - 1 for _ in "mn")
+            n, s = n if draw % 10 else m, int(10 ** rng.uniform(0, 5.9))
+            changes.append(abs(score(q, k, m + s, n + s) - score(q, k, m, n)))
+        assert max(changes) < 1e-7 if invariant else np.mean(np.array(changes) > 1e-4) > 0.01, (name, max(changes))

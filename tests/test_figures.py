@@ -19,10 +19,10 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 from traitlets import TraitError
 
-from ropebook import figures, frequencies, rotate
+from ropebook import extension, figures, frequencies, rotate
 from ropebook.encodings import ENCODINGS, sinusoid
 from ropebook.decay import abel_bound, mean_partial_sum, scores, trivial_bound
-from ropebook.figures import decay, drawing, encodings, hero, shift, static, window
+from ropebook.figures import decay, drawing, encodings, hero, shift, spectrum, static, window
 
 NAMES = sorted(static.FIGURES)
 ODD_STATES = [
@@ -35,6 +35,9 @@ ODD_STATES = [
     ("hero", {"m": 64, "n": 0}),
     ("shift", {"m": 20, "n": 0, "shift": 40, "theta": 1.5, "encoder": "add"}),
     ("shift", {"m": 0, "n": 0, "shift": 0, "theta": 0.05, "encoder": "scale"}),
+    ("spectrum", {"method": "none", "s": 1, "length": 512, "base": 500_000, "d": 256, "pair": 127}),
+    ("spectrum", {"method": "p-RoPE", "s": 32, "length": 8192, "base": 500_000, "d": 64, "pair": 127}),
+    ("spectrum", {"method": "new base", "d": 256, "pair": 0}),
     ("window", {"start": 0, "encoding": "none", "base": 100, "m": 0, "n": 15}),
     ("window", {"start": 65_510, "encoding": "sinusoidal", "format": "float16", "m": 15, "n": 0}),
     ("window", {"start": 1_000_000, "format": "bfloat16", "base": 500_000}),
@@ -76,7 +79,7 @@ def test_placeholder_carries_state_picture_and_alt_text(name, state):
     assert {element for element, _ in tree.elements} == {"div", "p", "b", "img"}  # what viewers that clean a notebook let through
     assert "var(" not in static.placeholder(name, **state)
     pictures = [found for element, found in tree.elements if element == "img"]
-    assert len(pictures) == {"decay": 2, "encodings": 11, "hero": 6, "shift": 2, "window": 3}[name]
+    assert len(pictures) == {"decay": 2, "encodings": 11, "hero": 6, "shift": 2, "spectrum": 2, "window": 3}[name]
     assert all(re.match(r"[A-Z].*\d.*\.$", picture["alt"]) for picture in pictures)  # says what the panel shows, with its numbers
 
 
@@ -130,9 +133,11 @@ def test_still_pictures_are_light(name, state):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_bundle_holds_the_module(name):
+def test_loader_and_bundle_hold_the_module(name):
     arguments = static.bundle(name).removeprefix("ropebookFigure(").removesuffix(");\n")
-    assert json.loads(f"[{arguments}]") == [name, static.module(name)]
+    (shared,) = re.findall(r'const SHARED = (".*"); //', static.loader())
+    given, own = json.loads(f"[{arguments}]")
+    assert given == name and json.loads(shared) + own == static.module(name)
     assert "import" not in re.sub(r"//.*", "", static.module(name))  # one text, nothing to fetch
 
 
@@ -152,7 +157,7 @@ def test_numbers_round_halves_up_and_have_no_negative_zero(x, coordinate, score,
 
 
 @pytest.mark.parametrize("call, words", [
-    (lambda: static.placeholder("heron"), "no figure 'heron'; there are 'decay', 'encodings', 'hero', 'shift', 'window'"),
+    (lambda: static.placeholder("heron"), "no figure 'heron'; there are 'decay', 'encodings', 'hero', 'shift', 'spectrum', 'window'"),
     (lambda: static.bundle("../hero"), "no figure '../hero'"),
     (lambda: static.placeholder("hero", m=65), "hero: m must be a whole number from 0 to 64, got 65"),
     (lambda: static.placeholder("hero", m=-1), "from 0 to 64, got -1"),
@@ -169,6 +174,9 @@ def test_numbers_round_halves_up_and_have_no_negative_zero(x, coordinate, score,
     (lambda: static.placeholder("encodings", encoding="rope"), "'ALiBi', 'RoPE', got 'rope'"),
     (lambda: static.placeholder("shift", theta=float("nan")), "theta must be a number from 0.05 to 1.5, got nan"),
     (lambda: static.placeholder("shift", encoder="shear"), "encoder must be one of 'add', 'scale', 'rotate', got 'shear'"),
+    (lambda: static.placeholder("spectrum", s=3), "spectrum: s must be one of 1, 2, 4, 8, 16, 32, got 3"),
+    (lambda: static.placeholder("spectrum", pair=128), "spectrum: pair must be a whole number from 0 to 127, got 128"),
+    (lambda: static.placeholder("spectrum", method="YaRN"), "'new base', 'p-RoPE', got 'YaRN'"),
     (lambda: static.placeholder("window", start=1_000_001), "window: start must be a whole number from 0 to 1000000, got 1000001"),
     (lambda: static.placeholder("window", base=1000), "window: base must be one of 100, 10000, 500000, got 1000"),
     (lambda: static.placeholder("window", format="float8"), "'float16', 'bfloat16', got 'float8'"),
@@ -191,6 +199,9 @@ def test_nonsense_is_refused_with_what_was_given_and_expected(call, words):
     (lambda: figures.Encodings(encoding="rope"), ["encoding", *ENCODINGS, "'rope'"]),
     (lambda: figures.Shift(theta=0), ["'theta'", "0.05", "0"]),
     (lambda: figures.Shift(encoder="shear"), ["encoder", "add", "scale", "rotate", "shear"]),
+    (lambda: figures.Spectrum(length=1024), ["length", "512", "8192", "1024"]),
+    (lambda: figures.Spectrum(pair=-1), ["'pair'", "0", "-1"]),
+    (lambda: figures.Spectrum(method="YaRN"), ["method", *spectrum.MEANING, "'YaRN'"]),
     (lambda: figures.Window(start=-1), ["'start'", "0", "-1"]),
     (lambda: figures.Window(base=1000), ["base", "100", "10000", "500000", "1000"]),
     (lambda: figures.Window(format="float8"), ["format", *window.FORMATS, "float8"]),
@@ -202,7 +213,7 @@ def test_traits_name_what_was_given_and_expected(make, words):
 
 
 def test_traits_are_the_figures_state():
-    for figure in (figures.Decay(), figures.Encodings(), figures.Hero(), figures.Shift(), figures.Window()):
+    for figure in (figures.Decay(), figures.Encodings(), figures.Hero(), figures.Shift(), figures.Spectrum(), figures.Window()):
         name = type(figure).__name__.lower()
         assert {key: getattr(figure, key) for key in static.FIGURES[name].STATE} == static.state_of(name, {})
         assert set(static.FIGURES[name].STATE) <= set(figure.keys)  # synced
@@ -339,6 +350,77 @@ def test_distances_are_whole_rising_and_few(reach, axis):
     assert places[0] == 0 and places[-1] == reach and (np.diff(places) >= 1).all() and len(places) <= decay.SAMPLES + 1
     rails = decay.rail(places, reach, axis)
     assert np.diff(rails).max() <= (1 / decay.SAMPLES + 1 / reach if axis == "linear" else np.log(2) / np.log(1 + reach)) + ROUNDING
+
+
+def test_spectrum_draws_the_librarys_methods():
+    of, theta, d = (8, 4096, 10_000, 128), frequencies(128, 10_000), 128
+    expected = {
+        "none": extension.unchanged(d), "interpolation (PI)": extension.interpolated(d, 10_000, 8), "NTK-aware": extension.ntk_aware(d, 10_000, 8),
+        "by parts": extension.by_parts(d, 10_000, 8, 4096), "YaRN (paper)": extension.yarn_paper(d, 10_000, 8, 4096),
+        "YaRN (code)": extension.yarn_code(d, 10_000, 8, 4096), "Llama 3": extension.llama3(d, 10_000, 8, 4096),
+        "new base": extension.rebased(d, 1_000_000), "p-RoPE": extension.proportional(d, 10_000, 0.75),
+    }  # fmt: skip
+    assert list(expected) == list(spectrum.MEANING)
+    for method, (new, scale) in expected.items():
+        assert np.array_equal(spectrum.ratios(method, *of), new / theta)
+        said = static.placeholder("spectrum", method=method)
+        assert (f"Cosines and sines times {scale:.2f}." in said) == (scale > 1) == method.startswith("YaRN")
+
+
+def test_spectrum_reads_pair_36_of_yarn():
+    said = ("Pair 36 of 64: wavelength 1,117 tokens, 3.7 turns in training; YaRN ({}): slowed to {} of its speed; at the end of the long text {} "
+            "turns instead of 29.3. Cosines and sines times 1.21.")  # fmt: skip
+    assert said.format("code", "0.46", "13.5") in static.placeholder("spectrum")
+    assert said.format("paper", "0.20", "5.9") in static.placeholder("spectrum", method="YaRN (paper)")
+
+
+@pytest.mark.parametrize("length, base, d", [(4096, 10_000, 128), (512, 500_000, 256), (8192, 150_000, 64)])
+def test_which_pairs_come_to_new_angles(length, base, d):
+    slow = int((length * frequencies(d, base) < 2 * np.pi).sum())  # those that make no full turn in training
+    for s in (1, 2, 32):
+        new = {method: int(spectrum.fresh(method, s, length, base, d).sum()) for method in spectrum.MEANING}
+        assert all(new[method] == 0 for method in ("interpolation (PI)", "by parts", "YaRN (paper)", "YaRN (code)", "Llama 3"))
+        assert new["none"] == (slow if s > 1 else 0)
+        assert new["NTK-aware"] == (slow - 1 if s > 1 else 0)  # the slowest alone is slowed down enough
+        for method, count in new.items():
+            living = spectrum.picture(method, s, length, base, d, 0)
+            assert f"{slow} of {d // 2} pairs make no full turn in training; the long text brings {count} of them to new angles." in living
+            hollow = rf'r="3" fill="{re.escape(drawing.colour("paper"))}" stroke="{re.escape(drawing.colour("k"))}"'
+            assert len(re.findall(hollow, living)) == count
+    assert int(spectrum.fresh("p-RoPE", 8, 4096, 10_000, 128).sum()) == 2 and slow > 2
+
+
+@pytest.mark.parametrize("method", spectrum.MEANING)
+def test_a_dial_marks_what_training_showed_and_what_is_new(method):
+    for pair in range(64):
+        ends = spectrum._ends(method, 8, 4096, 10_000, 128, pair)
+        living = spectrum.picture(method, 8, 4096, 10_000, 128, pair)
+        dashes = re.findall(r'pathLength="100" stroke-dasharray="0 (\S+) (\S+) 100"', living)
+        tips = re.findall(r'<polygon points="(\S+?),(\S+?) ', living)
+        for end, rings, tip in zip(ends, np.reshape(dashes, (3, 3, 2)).astype(float), np.array(tips, float), strict=True):
+            seen = 100 * min(ends[0], 1)
+            expected = [[0, 100], [0, seen], [seen, max(100 * min(end, 1) - seen, 0)]]  # whole ring, seen in training, new
+            assert np.allclose(rings, expected, rtol=0, atol=0.006)
+            angle = 2 * np.pi * end
+            assert np.allclose(tip, [30 * np.cos(angle), -30 * np.sin(angle)], rtol=0, atol=0.006)  # SVG’s y points down
+        assert (rings[2, 1] > 0) == spectrum.fresh(method, 8, 4096, 10_000, 128)[pair]
+
+
+@pytest.mark.parametrize("x, words", [
+    (0, "0.00"), (0.00018, "0.0002"), (0.0099, "0.0099"), (0.01, "0.01"), (0.46, "0.46"), (1, "1.0"), (29.34, "29.3"), (99.94, "99.9"),
+    (100.4, "100"), (2_560_000.4, "2,560,000"),
+])  # fmt: skip
+def test_turns_are_told_with_as_many_decimals_as_they_need(x, words):
+    assert spectrum._places(x) == words
+
+
+def test_every_pair_lies_on_the_board():
+    for base, d in itertools.product((10_000, 150_000, 500_000), (64, 128, 256)):
+        rails = [spectrum._rail(2 * np.pi / rate) for rate in frequencies(d, base)]
+        assert spectrum.LEFT < rails[0] and rails[-1] < spectrum.LEFT + spectrum.WIDE and (np.diff(rails) > 0).all()
+        for method, s in itertools.product(spectrum.MEANING, (1, 32)):
+            ratio = spectrum.ratios(method, s, 512, base, d)
+            assert (ratio <= 1 + 1e-12).all() and (ratio[ratio > 0] > 2.0 ** (1 - spectrum.STILL)).all()
 
 
 def test_formats_round_as_torch_and_numpy_bit_for_bit():

@@ -13,7 +13,7 @@ from browser import chromium, served, visit  # noqa: F401
 from ropebook import frequencies, rotate
 from ropebook.decay import mean_partial_sum, scores
 from ropebook.encodings import ENCODINGS, bucket, sinusoid
-from ropebook.figures import decay, drawing, encodings, hero, shift, static, window
+from ropebook.figures import decay, drawing, encodings, hero, shift, spectrum, static, window
 
 NAMES = sorted(static.FIGURES)
 PAGE = """<!doctype html><html lang="en"{theme}><head><meta charset="utf-8"><title>Figures</title><link rel="icon" href="data:,">
@@ -182,6 +182,8 @@ def numpy_cases(name):
                 x = random.normal(size=2)
                 cases.append((f"ENCODE.{encoder}", [plain(x), m, theta], shift.encode(encoder, x, m, theta)))
                 cases.append(("score", [encoder, m, n, theta], shift.score(encoder, m, n, theta)))
+    if name == "spectrum":
+        cases += spectrum_cases(random)
     if name == "window":
         cases += window_cases(random)
     return [[path, given, plain(np.asarray(expected)), *(most or [1e-6])] for path, given, expected, *most in cases]
@@ -229,6 +231,19 @@ def encodings_cases(random):
         cases.append(("moved", [plain(before), plain(after)], encodings.moved(before, after)))
         cases.append(("spread", [plain(before)], encodings.spread(before)))
     return cases
+
+
+def spectrum_cases(random):
+    cases, settings = [], list(itertools.product((512, 2048, 4096, 8192), (10_000, 150_000, 500_000), (64, 128, 256)))
+    for method, s in itertools.product(spectrum.MEANING, (1, 2, 8, 32)):
+        picked = settings if (method, s) == ("YaRN (code)", 8) else [settings[i] for i in random.integers(0, len(settings), 6)]
+        for length, base, d in picked:
+            given = {"method": method, "s": s, "length": length, "base": base, "d": d}
+            cases += [("ratios", [given], spectrum.ratios(**given), 1e-8), ("scale", [given], spectrum.spectrum(**given).scale)]
+    for length, base, d in settings:
+        turned = spectrum.turns(length, base, d)
+        cases += [("turns", [{"length": length, "base": base, "d": d}, i], turned[i], 1e-10) for i in (0, 1, 17, d // 2 - 1)]
+    return cases  # ratios are 0.01 or more, turns 0.0002: to 1e-6 of themselves
 
 
 def window_cases(random):
@@ -338,6 +353,7 @@ def test_module_writes_svg_as_python_does(page):
     ("decay", {"distribution": "tuned", "reach": 256, "target": 300, "m": 1000}), ("decay", {"distribution": "ramp", "d": 256, "axis": "log"}),
     ("encodings", {"encoding": "Transformer-XL", "shift": 40}), ("encodings", {"words": "one word", "m": 11, "n": 0, "shift": 0}),
     ("hero", {"m": 22, "n": 10}), ("hero", {"m": 0, "n": 64}), ("shift", {"encoder": "add", "shift": 33}), ("shift", {"m": 20, "theta": 1.5}),
+    ("spectrum", {"method": "p-RoPE", "d": 64, "pair": 100}), ("spectrum", {"method": "NTK-aware", "s": 32, "length": 512, "base": 150_000}),
     ("window", {"start": 1000, "format": "bfloat16"}), ("window", {"start": 65_510, "format": "float16", "encoding": "ALiBi", "m": 15}),
 ])  # fmt: skip
 def test_living_figure_shows_the_picture_of_its_state(page, name, given):
@@ -565,6 +581,112 @@ def test_decay_follows_a_model_that_python_sets(page):
     assert [decay_control(tab, "slider", name).get_attribute("aria-valuetext") for name in ("base", "target, tokens")] == ["30,000", "7"]
 
 
+def spectrum_control(tab, role, name):
+    return tab.locator("[data-figure=spectrum]").get_by_role(role, name=name, exact=True)
+
+
+def spectrum_choose(tab, trait, name):
+    tab.locator(f"[data-figure=spectrum] [role=radiogroup][aria-label={trait}]").get_by_role("radio", name=name, exact=True).check()
+
+
+def spectrum_says(slot="readout", **given):
+    """What a line of the spectrum figure says in that state."""
+    (words,) = re.findall(rf'data-slot="{slot}".*?>(.*?)</p>', spectrum.picture(**static.state_of("spectrum", given)))
+    return words
+
+
+def spectrum_dot(tab, wavelength):
+    """Where a wavelength lies on the board, on the screen, halfway down."""
+    settled(tab, "spectrum")
+    board = tab.locator("[data-figure=spectrum] [data-slot=board]")
+    board.scroll_into_view_if_needed()
+    box = board.bounding_box()
+    return box["x"] + box["width"] * spectrum._rail(wavelength) / 100, box["y"] + spectrum.TOP + spectrum.TALL / 2
+
+
+@pytest.mark.parametrize("via", ["file", "http"])
+def test_spectrum_answers_to_mouse_and_keys(page, via):
+    tab = page(via=via)
+    for trait, name in [("method", "NTK-aware"), ("s", "32"), ("L", "512"), ("base", "500,000"), ("d", "64")]:
+        spectrum_choose(tab, trait, name)
+    slider = spectrum_control(tab, "slider", "pair")
+    slider.press("Home")
+    slider.press("ArrowRight")
+    expected = {"method": "NTK-aware", "s": 32, "length": 512, "base": 500_000, "d": 64, "pair": 1}
+    assert state(tab, "spectrum") == expected and settled(tab, "spectrum") == spectrum_says(**expected)
+    slider.press("End")
+    assert state(tab, "spectrum")["pair"] == 31
+    spectrum_control(tab, "radio", "NTK-aware").press("ArrowRight")
+    assert state(tab, "spectrum")["method"] == "by parts" and spectrum_control(tab, "radio", "by parts").is_checked()
+    waves = 2 * np.pi / frequencies(64, base=500_000)
+    for pair in (0, 7, 20, 31):
+        tab.mouse.click(*spectrum_dot(tab, waves[pair]))
+        assert state(tab, "spectrum")["pair"] == pair
+    tab.mouse.move(*spectrum_dot(tab, waves[25]))
+    tab.mouse.down()
+    set_state(tab, "spectrum", s=4)  # redrawn between press and release
+    tab.mouse.up()
+    assert state(tab, "spectrum")["pair"] == 25
+    tab.mouse.down()
+    tab.mouse.move(*spectrum_dot(tab, waves[3]), steps=6)
+    tab.mouse.up()
+    assert state(tab, "spectrum")["pair"] == 3
+    for wavelength, end in [(10**0.3, 0), (10**6.7, 31)]:  # beyond the axis: the last pair there
+        tab.mouse.click(*spectrum_dot(tab, wavelength))
+        assert state(tab, "spectrum")["pair"] == end
+
+
+@pytest.mark.parametrize("width", [360, 1100])
+def test_spectrum_answers_to_touch(page, width):
+    tab = page(viewport={"width": width, "height": 900}, has_touch=True, is_mobile=True)
+    spectrum_control(tab, "radio", "p-RoPE").tap()
+    tab.touchscreen.tap(*spectrum_dot(tab, 2 * np.pi * 10_000 ** (50 / 64)))
+    assert (state(tab, "spectrum")["method"], state(tab, "spectrum")["pair"]) == ("p-RoPE", 50)
+    swipe(tab, spectrum_control(tab, "slider", "pair"), 60)
+    assert state(tab, "spectrum")["pair"] != 50
+    for given in ({"s": 1, "length": 512}, {"s": 32, "length": 8192, "base": 500_000, "d": 256, "method": "none", "pair": 0}):
+        set_state(tab, "spectrum", **given)
+        assert tab.evaluate("document.documentElement.scrollWidth") == width
+        for target in tab.locator("[data-figure=spectrum] label").all():
+            box = target.bounding_box()
+            assert min(box["width"], box["height"]) >= 36 and 0 <= box["x"] and box["x"] + box["width"] <= width
+        for words in tab.locator("[data-figure=spectrum] svg text").all():
+            box = words.bounding_box()
+            assert 0 <= box["x"] and box["x"] + box["width"] <= width
+
+
+def test_spectrum_says_what_happened_politely(page):
+    tab = page()
+    tab.clock.install(time=0)
+    tab.clock.pause_at(1000)
+    status = tab.locator("[data-figure=spectrum] [role=status]")
+    hint = status.inner_text()
+
+    def said():
+        tab.clock.run_for(400)
+        return status.inner_text()
+
+    spectrum_control(tab, "radio", "NTK-aware").check()
+    assert status.inner_text() == hint  # nothing yet: the reader has not paused
+    assert said() == "18 of 64 pairs make no full turn in training; the long text brings 17 of them to new angles."
+    spectrum_control(tab, "slider", "pair").press("End")
+    assert said() == spectrum_says(method="NTK-aware", pair=63)
+    spectrum_choose(tab, "s", "1")
+    assert said() == "18 of 64 pairs make no full turn in training; the long text brings 0 of them to new angles."
+
+
+def test_spectrum_follows_a_model_that_python_sets(page):
+    tab = page()
+    given = {"method": "p-RoPE", "s": 2, "length": 512, "base": 150_000, "d": 64, "pair": 127}
+    set_state(tab, "spectrum", **given)
+    assert settled(tab, "spectrum") == spectrum_says(**given) and "Pair 31 of 32" in spectrum_says(**given)
+    for slot in ("note", "tally"):
+        assert tab.locator(f"[data-figure=spectrum] [data-slot={slot}]").inner_text() == spectrum_says(slot, **given)
+    checked = tab.locator("[data-figure=spectrum] label:has(:checked)").all_inner_texts()
+    assert checked == ["p-RoPE", "2", "512", "150,000", "64"]
+    assert spectrum_control(tab, "slider", "pair").input_value() == "31"
+
+
 def window_control(tab, role, name):
     return tab.locator("[data-figure=window]").get_by_role(role, name=name, exact=True)
 
@@ -765,7 +887,7 @@ def test_follows_a_model_that_python_sets(page):
 def test_jupyterlab_leaves_the_keys_to_the_figures(page):
     tab = page()
     loose = tab.locator(":is(.rb-live input, .rb-live [tabindex]):not([data-lm-suppress-shortcuts])")
-    assert tab.locator(".rb-live input, .rb-live [tabindex]").count() == 26 + 17 + 15 and loose.count() == 0
+    assert tab.locator(".rb-live input, .rb-live [tabindex]").count() == 26 + 17 + 15 + 26 and loose.count() == 0
 
 
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
@@ -840,6 +962,7 @@ def test_still_picture_stays_when_the_module_fails(chromium, tmp_path, bundle): 
     ("decay", "m", {"m": 0, "d": 256}), ("decay", "target", {"target": 0, "d": 256, "distribution": "tuned", "reach": 1_000_000}),
     ("decay", "base", {"base": 100, "d": 256, "distribution": "independent", "reach": 1_000_000}),
     ("encodings", "shift", {"shift": 0}), ("hero", "m", {"m": 0}), ("shift", "shift", {"shift": 0}),
+    ("spectrum", "pair", {"pair": 0, "d": 256}),
     ("window", "start", {"start": 65_500, "format": "float16", "encoding": "sinusoidal"}),
 ])  # fmt: skip
 def test_a_frame_is_cheap(page, name, moving, given):

@@ -2,7 +2,8 @@
 
 Every method gives one new list of frequencies and one scale for cosines and sines, `Spectrum(theta, scale)`. `factor` is how
 many times longer the text becomes, `length` the tokens that the model was trained on. A pair's wavelength is 2π/θ_i tokens,
-and it has turned length·θ_i/2π times at the end of a training text.
+and it has turned length·θ_i/2π times at the end of a training text. A factor below 1, a length below 2 tokens and turns
+without 0 < slow < fast are refused with a ValueError that names them.
 """
 
 import math
@@ -30,7 +31,8 @@ def interpolated(head_dim, base, factor):
 
     source  Chen et al., 2023 (PI); "linear" in transformers
     """
-    return Spectrum(frequencies(head_dim, base) / _at_least_1(factor=factor))
+    _check(factor)
+    return Spectrum(frequencies(head_dim, base) / factor)
 
 
 def rebased(head_dim, base):
@@ -44,9 +46,10 @@ def ntk_aware(head_dim, base, factor):
     source  YaRN paper, eq. 16 (bloc97)
     raises  ValueError if head_dim is 2: one pair cannot be both
     """
+    _check(factor)
     if head_dim <= 2:
         raise ValueError(f"head_dim must be at least 4, to have a slowest pair beside the fastest; got {head_dim}")
-    return unchanged(head_dim, base * _at_least_1(factor=factor) ** (head_dim / (head_dim - 2)))
+    return unchanged(head_dim, base * factor ** (head_dim / (head_dim - 2)))
 
 
 def dynamic_ntk(head_dim, base, factor, length, current):
@@ -54,8 +57,8 @@ def dynamic_ntk(head_dim, base, factor, length, current):
 
     source  emozilla; "dynamic" in transformers: the base is b·(s·current/length − (s − 1))^(D/(D−2))
     """
-    stretch = _at_least_1(factor=factor) * max(current, length) / length - (factor - 1)
-    return ntk_aware(head_dim, base, stretch)
+    _check(factor, length)
+    return ntk_aware(head_dim, base, 1 + factor * (max(current, length) / length - 1))
 
 
 def by_parts(head_dim, base, factor, length, slow=1.0, fast=32.0):
@@ -65,9 +68,10 @@ def by_parts(head_dim, base, factor, length, slow=1.0, fast=32.0):
 
     source  YaRN paper, eq. 17 to 20 (NTK-by-parts)
     """
+    _check(factor, length, slow, fast)
     theta = frequencies(head_dim, base)
     kept = np.clip((length * theta / (2 * np.pi) - slow) / (fast - slow), 0, 1)
-    return Spectrum(_mixed(theta, _at_least_1(factor=factor), kept))
+    return Spectrum(_mixed(theta, factor, kept))
 
 
 def yarn_paper(head_dim, base, factor, length, slow=1.0, fast=32.0):
@@ -83,11 +87,12 @@ def yarn_code(head_dim, base, factor, length, slow=1.0, fast=32.0):
 
     source  github.com/jquesnelle/yarn; "yarn" in transformers
     """
+    _check(factor, length, slow, fast)
     theta = frequencies(head_dim, base)
     index = lambda turns: head_dim * math.log(length / (2 * math.pi * turns)) / (2 * math.log(base))  # of the pair with so many
     first, last = max(math.floor(index(fast)), 0), min(math.ceil(index(slow)), head_dim - 1)
-    kept = 1 - np.clip((np.arange(head_dim // 2) - first) / max(last - first, 0.001), 0, 1)
-    return Spectrum(_mixed(theta, _at_least_1(factor=factor), kept), 0.1 * math.log(factor) + 1)
+    kept = 1 - np.clip((np.arange(head_dim // 2) - first) / max(last - first, 1), 0, 1)
+    return Spectrum(_mixed(theta, factor, kept), 0.1 * math.log(factor) + 1)
 
 
 def llama3(head_dim, base, factor, length, slow=1.0, fast=4.0):
@@ -95,10 +100,11 @@ def llama3(head_dim, base, factor, length, slow=1.0, fast=4.0):
 
     source  "llama3" in transformers: factor 8, length 8192, low_freq_factor 1, high_freq_factor 4, base 500000
     """
+    _check(factor, length, slow, fast)
     theta = frequencies(head_dim, base)
     wavelength = 2 * np.pi / theta
     smooth = (length / wavelength - slow) / (fast - slow)
-    middle = (1 - smooth) * theta / _at_least_1(factor=factor) + smooth * theta
+    middle = _mixed(theta, factor, smooth)
     return Spectrum(np.where(wavelength < length / fast, theta, np.where(wavelength > length / slow, theta / factor, middle)))
 
 
@@ -109,10 +115,12 @@ def longrope(head_dim, base, divisors, factor, length):
     source    Ding et al., 2024; "longrope" in transformers (Phi-3)
     raises    ValueError if there are not D/2 positive divisors, naming both numbers
     """
+    _check(factor, length)
     theta, divisors = frequencies(head_dim, base), np.asarray(divisors, dtype=np.float64)
     if divisors.shape != theta.shape or not (divisors > 0).all():
-        raise ValueError(f"divisors must be {len(theta)} positive numbers, got shape {divisors.shape} with smallest {divisors.min(initial=np.inf)}")
-    return Spectrum(theta / divisors, math.sqrt(1 + math.log(_at_least_1(factor=factor)) / math.log(length)))
+        smallest = divisors.min(initial=np.inf)
+        raise ValueError(f"divisors must be {len(theta)} positive numbers, got shape {divisors.shape} with smallest {smallest}")
+    return Spectrum(theta / divisors, math.sqrt(1 + math.log(factor) / math.log(length)))
 
 
 def proportional(head_dim, base, share):
@@ -133,7 +141,9 @@ def _mixed(theta, factor, kept):
     return (1 - kept) * theta / factor + kept * theta
 
 
-def _at_least_1(factor):
-    if not (math.isfinite(factor) and factor >= 1):
-        raise ValueError(f"factor must be a number of at least 1, got {factor}")
-    return factor
+def _check(factor, length=2, slow=1, fast=2):
+    for name, value, least in (("factor", factor, 1), ("length", length, 2)):
+        if not (math.isfinite(value) and value >= least):
+            raise ValueError(f"{name} must be a number of at least {least}, got {value}")
+    if not 0 < slow < fast:
+        raise ValueError(f"slow must be above 0 and below fast, got slow {slow} and fast {fast}")

@@ -7,7 +7,7 @@
 the widget classes need anywidget, which is imported when one of them is first asked for.
 """
 
-__all__ = ["Decay", "Encodings", "Hero", "Shift", "Window"]
+__all__ = ["Decay", "Encodings", "Hero", "Shift", "Spectrum", "Window"]
 
 
 def __getattr__(name):

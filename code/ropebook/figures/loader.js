@@ -1,6 +1,8 @@
 // Brings the still figures of a page to life: fetches hero.js, shift.js, ... from its own folder as the page needs them.
-// Classic scripts, because a browser refuses module files under file://; each hands over its module's text, imported from memory.
+// Classic scripts, because a browser refuses module files under file://; each hands over its own part of its module's text, which is
+// imported from memory behind what all share.
 (() => {
+  const SHARED = "common.js"; // its text and the palette, put here by ropebook.figures.static
   const folder = document.currentScript.src.replace(/[^/]*$/, "");
   const places = (name) => [...document.querySelectorAll(`.ropebook-figure[data-figure="${name}"]`)];
   // If anything fails, the still picture stays and the console says why.
@@ -32,7 +34,7 @@
   }
 
   window.ropebookFigure = (name, text) => {
-    import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })))
+    import(URL.createObjectURL(new Blob([SHARED, text], { type: "text/javascript" })))
       .then(({ default: figure }) => places(name).forEach((place) => hydrate(place, figure).catch(complain(name))))
       .catch(complain(name));
   };

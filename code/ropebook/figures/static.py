@@ -3,7 +3,7 @@
 A saved notebook is read in many places, and most of them clean it first: GitHub and an untrusted JupyterLab strip <svg>, scripts and
 `var(...)` but keep <img>. So the still picture is plain HTML around pictures that carry their SVG as data, in the palette's light colours.
 
-    module(name)              the figure's ES module in one text, as anywidget and the site's loader take it
+    module(name)              the figure's ES module in one text, as anywidget takes it
     loader(), bundle(name)    classic scripts for the site: a page names loader.js, and NAME.js lie beside it
     placeholder(name, m=3)    the HTML that a notebook saves: a still picture that the loader brings to life
 """
@@ -14,10 +14,10 @@ import re
 from html import escape
 from pathlib import Path
 
-from ropebook.figures import decay, encodings, hero, shift, window
+from ropebook.figures import decay, encodings, hero, shift, spectrum, window
 from ropebook.figures.drawing import PALETTE
 
-FIGURES = {"decay": decay, "encodings": encodings, "hero": hero, "shift": shift, "window": window}
+FIGURES = {"decay": decay, "encodings": encodings, "hero": hero, "shift": shift, "spectrum": spectrum, "window": window}
 HERE = Path(__file__).parent
 STILL = "A still picture. It moves on the book’s page, in Jupyter and in Colab."
 
@@ -28,24 +28,38 @@ def _figure(name):
     return FIGURES[name]
 
 
-def module(name):
-    """The figure's module with palette and common.js before it, in place of its one import line."""
+def _text(part):
+    return (HERE / f"{part}.js").read_text(encoding="utf-8")
+
+
+def _shared():
+    """What every module begins with: the palette and common.js."""
+    return f"const PALETTE = {json.dumps(PALETTE)};\n{_text('common')}\n"
+
+
+def _own(name):
+    """The figure's own text, without its one import line."""
     _figure(name)
-    common, own = ((HERE / f"{part}.js").read_text(encoding="utf-8") for part in ("common", name))
+    own = _text(name)
     before, found, after = own.partition(' from "./common.js";\n')
     if not found or not before.startswith("import "):
         raise ValueError(f'{name}.js must begin with one import from "./common.js", it begins with {own[:40]!r}')
-    return f"const PALETTE = {json.dumps(PALETTE)};\n{common}\n{after}"
+    return after
+
+
+def module(name):
+    """The figure's module with palette and common.js before it, in place of its one import line."""
+    return _shared() + _own(name)
 
 
 def loader():
-    """The script that brings every placeholder of a page to life."""
-    return (HERE / "loader.js").read_text(encoding="utf-8")
+    """The script that brings every placeholder of a page to life; it carries what the figures share."""
+    return _text("loader").replace('"common.js"', json.dumps(_shared(), ensure_ascii=False))
 
 
 def bundle(name):
-    """The script that hands one figure's module to the loader."""
-    name_and_text = ", ".join(json.dumps(part, ensure_ascii=False) for part in (name, module(name)))
+    """The script that hands the loader what is one figure's own."""
+    name_and_text = ", ".join(json.dumps(part, ensure_ascii=False) for part in (name, _own(name)))
     return f"ropebookFigure({name_and_text});\n"
 
 

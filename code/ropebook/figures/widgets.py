@@ -109,6 +109,28 @@ class Shift(Figure):
     encoder = _synced("shift", "encoder")
 
 
+class Spectrum(Figure):
+    """How ways to read longer texts slow the pairs down, and which pairs still come to angles that training never showed.
+
+    method   "none", "interpolation (PI)", "NTK-aware", "by parts", "YaRN (paper)", "YaRN (code)", "Llama 3", "new base" or "p-RoPE"
+    s        1, 2, 4, 8, 16 or 32         how many times longer the text is
+    length   512, 2048, 4096 or 8192      L, the tokens of a training text
+    base     10000, 150000 or 500000      of the frequencies before
+    d        64, 128 or 256               head dimension
+    pair     0 … 127                      the pair that is read; no further than d/2 − 1
+    raises   TraitError naming the value and the limit
+    """
+
+    _figure = "spectrum"
+    _esm = static.module("spectrum")
+    method = _synced("spectrum", "method")
+    s = _synced("spectrum", "s")
+    length = _synced("spectrum", "length")
+    base = _synced("spectrum", "base")
+    d = _synced("spectrum", "d")
+    pair = _synced("spectrum", "pair")
+
+
 class Window(Figure):
     """The scores of sixteen words as they move along the axis of positions, and what has changed since start 0.
 
