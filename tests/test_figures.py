@@ -29,6 +29,8 @@ ODD_STATES = [
     ("decay", {"distribution": "ramp", "d": 256, "base": 100, "reach": 1000000, "axis": "log", "m": 0}),
     ("decay", {"distribution": "tuned", "d": 32, "base": 10000000, "reach": 256, "target": 1000000, "m": 1}),
     ("decay", {"distribution": "independent", "d": 256, "reach": 65536, "m": 1000000}),
+    ("decay", {"distribution": "your own", "d": 32, "reach": 65536, "axis": "log", "h1": 10, "h2": -10, "h3": 0, "h4": -1}),
+    ("decay", {"distribution": "your own", "h1": 0, "h2": 0, "h3": 0, "h4": 0}),
     ("encodings", {"encoding": "learned", "words": "one word", "shift": 40, "m": 0, "n": 11}),
     ("encodings", {"encoding": "Transformer-XL", "shift": 0, "m": 11, "n": 11}),
     ("hero", {"m": 0, "n": 0}),
@@ -167,7 +169,9 @@ def test_numbers_round_halves_up_and_have_no_negative_zero(x, coordinate, score,
     (lambda: static.placeholder("decay", d=96), "decay: d must be one of 32, 64, 128, 256, got 96"),
     (lambda: static.placeholder("decay", base=99), "decay: base must be a whole number from 100 to 10000000, got 99"),
     (lambda: static.placeholder("decay", reach=1000), "one of 256, 4096, 65536, 1000000, got 1000"),
-    (lambda: static.placeholder("decay", distribution="paired"), "'ramp', 'tuned', got 'paired'"),
+    (lambda: static.placeholder("decay", distribution="paired"), "'tuned', 'your own', got 'paired'"),
+    (lambda: static.placeholder("decay", h1=11), "decay: h1 must be a whole number from -10 to 10, got 11"),
+    (lambda: static.placeholder("decay", h4=-0.5), "decay: h4 must be a whole number from -10 to 10, got -0.5"),
     (lambda: static.placeholder("encodings", shift=41), "encodings: shift must be a whole number from 0 to 40, got 41"),
     (lambda: static.placeholder("encodings", m=12), "encodings: m must be a whole number from 0 to 11, got 12"),
     (lambda: static.placeholder("encodings", words="two words"), "words must be one of 'sentence', 'one word', got 'two words'"),
@@ -194,6 +198,7 @@ def test_nonsense_is_refused_with_what_was_given_and_expected(call, words):
     (lambda: figures.Decay(d=96), ["32", "256", "96"]),
     (lambda: figures.Decay(base=99), ["'base'", "100", "99"]),
     (lambda: figures.Decay(m=1000001), ["'m'", "1000000", "1000001"]),
+    (lambda: figures.Decay(h2=-11), ["'h2'", "-10", "-11"]),
     (lambda: figures.Encodings(shift=41), ["'shift'", "40", "41"]),
     (lambda: figures.Encodings(n=-1), ["'n'", "0", "-1"]),
     (lambda: figures.Encodings(encoding="rope"), ["encoding", *ENCODINGS, "'rope'"]),
@@ -302,30 +307,33 @@ def test_decay_reads_the_papers_figure_2():
 
 SETTINGS = [(d, base, decay.distances(reach, axis)) for d in (32, 256) for base in (100, 10_000_000)
             for reach, axis in ((4096, "linear"), (1_000_000, "log"))]  # fmt: skip
+OWN = [tuple(decay.STATE[f"h{j}"][0] for j in (1, 2, 3, 4)), (10, 10, 10, 10), (10, 3, -3, -10), (0, 0, 10, 0), (0, 0, 0, -1)]
 ROUNDING = 1e-12  # at most 128 products of numbers up to 1, each off by a few 2^-53, and sums of 128 waves: below 1e-13
 
 
 @pytest.mark.parametrize("distribution", decay.MEANING)
 def test_no_draw_of_decay_is_above_either_bound(distribution):
-    for d, base, places in SETTINGS:
-        h, theta = decay.shares(distribution, d, base, 500), frequencies(d, base)
+    for (d, base, places), own in itertools.product(SETTINGS, OWN if distribution == "your own" else OWN[:1]):
+        h, theta = decay.shares(distribution, d, base, 500, own), frequencies(d, base)
         sizes = np.abs(scores(h, places, theta))
         assert np.allclose(trivial_bound(h), 1, rtol=0, atol=ROUNDING)
         assert (sizes <= 1 + ROUNDING).all() and (sizes <= abel_bound(h, places, theta) + ROUNDING).all()
 
 
-def test_abels_bound_says_something_for_the_ramp_alone():
+def test_of_the_ready_choices_abels_bound_says_something_for_the_ramp_alone():
     for d, base, places in SETTINGS:
         theta = frequencies(d, base)
-        bounds = {name: abel_bound(decay.shares(name, d, base, 500), places, theta) for name in decay.MEANING}
+        bounds = {name: abel_bound(decay.shares(name, d, base, 500, OWN[0]), places, theta) for name in decay.MEANING}
         least = mean_partial_sum(places, theta) / ((d / 2 + 1) / 2)
         assert np.allclose(bounds["ramp"], least, rtol=ROUNDING, atol=0) and bounds["ramp"].min() < 0.5
-        assert all((bounds[name] > 1).all() for name in ("matched", "independent", "tuned"))
+        assert all((bounds[name] > 1).all() for name in ("matched", "independent", "tuned", "your own"))
+        found = abel_bound(decay.shares("your own", d, base, 500, (9, 6, 3, 0)), places, theta)  # a reader can come close to the ramp
+        assert np.allclose(found, least * (d / 2 + 1) / (d / 2 - 1), rtol=ROUNDING, atol=0) and found.min() < 0.6
 
 
 @pytest.mark.parametrize("target", [0, 1, 500, 4096])
 def test_a_tuned_key_scores_highest_at_its_target_and_the_picture_shows_it(target):
-    h, theta = decay.shares("tuned", 128, 10_000, target), frequencies(128, 10_000)
+    h, theta = decay.shares("tuned", 128, 10_000, target, OWN[0]), frequencies(128, 10_000)
     assert (scores(h, range(4097), theta).argmax(1) == target).all()
     assert np.allclose(scores(h, [target], theta), 1, rtol=0, atol=1e-9)  # an angle of 4096 rounds by 5e-13
     for axis in ("linear", "log"):
@@ -336,11 +344,38 @@ def test_a_tuned_key_scores_highest_at_its_target_and_the_picture_shows_it(targe
 
 def test_independent_pairs_do_not_decay_and_matched_ones_fall_at_first():
     theta, near, far = frequencies(128, 10_000), np.arange(0, 256), np.arange(1_000_000 - 256, 1_000_000)
-    spread = [np.sqrt((scores(decay.shares("independent", 128, 10_000, 0), places, theta) ** 2).mean()) for places in (near, far)]
+    spread = [np.sqrt((scores(decay.shares("independent", 128, 10_000, 0, OWN[0]), places, theta) ** 2).mean()) for places in (near, far)]
     expected = np.sqrt(128) / (64 * np.pi / 2)  # a score's standard deviation is √d, a pair's mean |h| is E|q| E|k| = π/2
     assert all(abs(value / expected - 1) < 1 / 3 for value in spread)  # 512 pairs, |h|² off by 1.7 times its mean: 4 % in the root
-    matched = scores(decay.shares("matched", 128, 10_000, 0), [0, 10, 100, 1000], theta).mean(0)
+    matched = scores(decay.shares("matched", 128, 10_000, 0, OWN[0]), [0, 10, 100, 1000], theta).mean(0)
     assert matched[0] == pytest.approx(1, abs=ROUNDING) and (np.diff(matched) < 0).all()
+
+
+def test_your_own_h_lies_on_straight_lines_between_the_four():
+    by_hand = [10, 8, 6, 4, 2, 0, -2, -4, -6, -8, -10, -8, -6, -4, -2, 0]  # 16 pairs; the four are pairs 0, 5, 10 and 15
+    assert np.allclose(decay.shares("your own", 32, 100, 0, (10, 0, -10, 0)), [np.divide(by_hand, 80)], rtol=0, atol=ROUNDING)
+    for d, own in itertools.product((64, 128, 256), OWN):
+        parts = [divmod(3 * pair, d // 2 - 1) for pair in range(d // 2)]
+        lines = [own[j] + ((own[j + 1] - own[j]) * rest / (d // 2 - 1) if rest else 0) for j, rest in parts]
+        assert np.allclose(decay.shares("your own", d, 100, 0, own), [lines / np.abs(lines).sum()], rtol=0, atol=ROUNDING)
+
+
+def test_your_own_h_begins_with_a_score_that_is_largest_far_away():
+    values = scores(decay.shares("your own", 128, 10_000, 0, OWN[0]), range(4097), frequencies(128, 10_000))[0]
+    assert abs(values[:100]).mean() < 0.2 and values.max() > 0.55 and 900 < values.argmax() < 1300
+
+
+@pytest.mark.parametrize("axis", ["linear", "log"])
+@pytest.mark.parametrize("d", [32, 256])
+def test_four_zeros_leave_no_score_and_no_bound_and_the_figure_says_so(d, axis):
+    h = decay.shares("your own", d, 10_000, 0, (0, 0, 0, 0))
+    assert h.shape == (1, d // 2) and not h.any()
+    zeros = dict.fromkeys(("h1", "h2", "h3", "h4"), 0)
+    living = decay.picture(**static.state_of("decay", {"distribution": "your own", "d": d, "axis": axis, **zeros}))
+    assert living.count(decay.NOTHING) == 3 and not re.search("nan|inf", living, re.IGNORECASE)  # two alt texts and the read-out
+    places = len(decay.distances(4096, axis))
+    for value, curves in ((-decay.FINE * decay.DECADES[0], 1), (0, 3)):  # a bound at its axis' low end; a score, with the bound up and down
+        assert len(re.findall(rf'd="M0 {value}(?:L[\d.]+ {value}){{{places - 1}}}"', living)) == curves
 
 
 @pytest.mark.parametrize("axis", ["linear", "log"])

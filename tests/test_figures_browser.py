@@ -196,9 +196,12 @@ def decay_cases(random):
     cases = [("NUMBERS", None, decay.NUMBERS.ravel())]
     for distribution, d, base, target in [(name, d, base, target) for name in decay.MEANING for d, base, target in
                                           ((4, 100, 3), (32, 10_000_000, 4096), (256, 10_000, 1_000_000))]:  # fmt: skip
-        h = decay.shares(distribution, d, base, target)
-        cases.append(("shares", [distribution, d, base, target], [parts(row) for row in h]))
+        own = random.integers(-10, 11, 4).tolist()
+        h = decay.shares(distribution, d, base, target, own)
+        cases.append(("shares", [distribution, d, base, target, own], [parts(row) for row in h]))
         cases += [("jump", [parts(row)], np.abs(np.diff([*row, 0])).max()) for row in h]
+    cases += [("shares", ["your own", d, 100, 0, own], [parts(row) for row in decay.shares("your own", d, 100, 0, own)])
+              for d in (4, 32, 128) for own in ([0, 0, 0, 0], [10, 3, -3, -10], [0, -1, 0, 0])]  # fmt: skip
     for m in (0, 1, 500, 1_000_000):
         theta = frequencies(8, 1000.0)
         h, z = random.normal(size=(2, 4)) + 1j * random.normal(size=(2, 4)), np.exp(1j * m * theta)
@@ -309,6 +312,18 @@ def test_module_draws_what_python_draws(page, name):
         assert picture == static.FIGURES[name].picture(**given), given
 
 
+def test_decay_draws_what_python_draws_at_the_ends_of_your_own_h(page):
+    zeros_and_ends = [(0, 0, 0, 0), *itertools.product((-10, 0, 10), (0, 10), (-10, 0), (-10, 0, 10))]
+    given = {"distribution": "your own", "d": 32, "reach": 256, "m": 3}
+    states = [static.state_of("decay", {**given, "axis": axis, **dict(zip(("h1", "h2", "h3", "h4"), own, strict=True))})
+              for axis in ("linear", "log") for own in zeros_and_ends]  # fmt: skip
+    drawn = page().evaluate(
+        "async ([text, states]) => { const { picture } = await import(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })));"
+        " return states.map(picture); }", [static.module("decay"), states])  # fmt: skip
+    for given, picture in zip(states, drawn, strict=True):
+        assert picture == decay.picture(**given), given
+
+
 def test_window_draws_what_python_draws_where_the_formats_end(page):
     starts = [0, 7, 255, 300, 4096, 65_504, 65_505, 65_519, 999_999]
     states = [{"start": start, "encoding": encoding, "format": format, "base": 100, "m": start % 16, "n": 15}
@@ -351,6 +366,8 @@ def test_module_writes_svg_as_python_does(page):
 
 @pytest.mark.parametrize("name, given", [
     ("decay", {"distribution": "tuned", "reach": 256, "target": 300, "m": 1000}), ("decay", {"distribution": "ramp", "d": 256, "axis": "log"}),
+    ("decay", {"distribution": "your own", "h1": 4, "h4": -7, "axis": "log"}),
+    ("decay", {"distribution": "your own", "h1": 0, "h2": 0, "h3": 0, "h4": 0}),
     ("encodings", {"encoding": "Transformer-XL", "shift": 40}), ("encodings", {"words": "one word", "m": 11, "n": 0, "shift": 0}),
     ("hero", {"m": 22, "n": 10}), ("hero", {"m": 0, "n": 64}), ("shift", {"encoder": "add", "shift": 33}), ("shift", {"m": 20, "theta": 1.5}),
     ("spectrum", {"method": "p-RoPE", "d": 64, "pair": 100}), ("spectrum", {"method": "NTK-aware", "s": 32, "length": 512, "base": 150_000}),
@@ -494,7 +511,7 @@ def decay_says(**given):
 def test_decay_answers_to_mouse_and_keys(page, via):
     tab = page(via=via)
     reader = decay_control(tab, "slider", "Distance that is read")
-    assert decay_control(tab, "slider", "target, tokens").count() == 0  # no dead control
+    assert decay_control(tab, "slider", "target, tokens").count() == own_sliders(tab).count() == 0  # no dead control
     decay_control(tab, "radio", "tuned").check()
     decay_control(tab, "radio", "64").check()
     decay_control(tab, "radio", "256").last.check()  # the range; the head dimension has one of that name too
@@ -504,6 +521,7 @@ def test_decay_answers_to_mouse_and_keys(page, via):
     for press in ("Home", "ArrowRight", "PageUp", "ArrowLeft"):
         reader.press(press)
     expected = {"distribution": "tuned", "d": 64, "base": 20_000, "reach": 256, "axis": "linear", "target": 1, "m": 20}
+    expected |= {"h1": 0, "h2": 0, "h3": -5, "h4": 10}
     assert state(tab, "decay") == expected
     assert settled(tab, "decay").replace("\u00a0", " ") == decay_says(**expected)
     assert [reader.get_attribute(f"aria-value{part}") for part in ("min", "now", "max")] == ["0", "20", "256"]
@@ -532,6 +550,33 @@ def test_decay_answers_to_mouse_and_keys(page, via):
         assert state(tab, "decay")["m"] <= 10  # the left end
 
 
+def own_sliders(tab):
+    return tab.locator("[data-figure=decay]").get_by_role("slider", name=re.compile("^h, "))
+
+
+@pytest.mark.parametrize("via", ["file", "http"])
+def test_decays_own_h_answers_to_mouse_and_keys_where_it_counts(page, via):
+    tab = page(via=via)
+    decay_control(tab, "radio", "your own").check()
+    assert own_sliders(tab).count() == 4 and decay_control(tab, "slider", "target, tokens").count() == 0
+    for name, presses in [("h, fastest pair", "End"), ("h, one third", "End ArrowLeft"),
+                          ("h, two thirds", "Home"), ("h, slowest pair", "ArrowLeft ArrowLeft")]:  # fmt: skip
+        for press in presses.split():
+            decay_control(tab, "slider", name).press(press)
+    expected = static.state_of("decay", {"distribution": "your own", "h1": 10, "h2": 9, "h3": -10, "h4": 8})
+    assert state(tab, "decay") == expected
+    assert settled(tab, "decay").replace("\u00a0", " ") == decay_says(**expected)
+    assert [slider.get_attribute("aria-valuetext") for slider in own_sliders(tab).all()] == ["1.0", "0.9", "−1.0", "0.8"]
+    assert tab.locator("[data-figure=decay] output:visible").all_inner_texts()[1:] == ["1.0", "0.9", "−1.0", "0.8"]
+    for slider in own_sliders(tab).all():
+        tab.mouse.click(*middle(slider))
+    assert [state(tab, "decay")[f"h{j}"] for j in (1, 2, 3, 4)] == [0, 0, 0, 0]
+    assert settled(tab, "decay") == decay.NOTHING
+    decay_control(tab, "radio", "tuned").check()
+    settled(tab, "decay")
+    assert own_sliders(tab).count() == 0 and decay_control(tab, "slider", "target, tokens").count() == 1
+
+
 @pytest.mark.parametrize("width", [360, 1100])
 def test_decay_answers_to_touch(page, width):
     tab = page(viewport={"width": width, "height": 900}, has_touch=True, is_mobile=True)
@@ -539,10 +584,13 @@ def test_decay_answers_to_touch(page, width):
     swipe(tab, decay_control(tab, "slider", "target, tokens"), 60)
     swipe(tab, decay_control(tab, "slider", "Distance that is read"), 90)
     assert state(tab, "decay")["m"] > 500 and state(tab, "decay")["target"] > 500
-    for reach, axis in ((256, "linear"), (1_000_000, "linear"), (1_000_000, "log")):
-        set_state(tab, "decay", reach=reach, axis=axis, m=1_000_000)
+    decay_control(tab, "radio", "your own").tap()
+    swipe(tab, decay_control(tab, "slider", "h, fastest pair"), 60)
+    assert state(tab, "decay")["h1"] > 0
+    for reach, axis, distribution in ((256, "linear", "tuned"), (1_000_000, "linear", "your own"), (1_000_000, "log", "tuned")):
+        set_state(tab, "decay", reach=reach, axis=axis, distribution=distribution, m=1_000_000)
         assert tab.evaluate("document.documentElement.scrollWidth") == width
-        for target in (decay_control(tab, "slider", "Distance that is read"), *tab.locator("[data-figure=decay] label").all()):
+        for target in (decay_control(tab, "slider", "Distance that is read"), *tab.locator("[data-figure=decay] label:visible").all()):
             box = target.bounding_box()
             assert min(box["width"], box["height"]) >= 36 and 0 <= box["x"] and box["x"] + box["width"] <= width
 
@@ -570,6 +618,15 @@ def test_decay_says_what_happened_politely(page):
     assert said() == f"At 20 tokens Abel’s bound is {bound:.2f} of the trivial one: here it tells something."
     decay_control(tab, "radio", "tuned").check()
     assert said() == "Tuned to 500 tokens: there each score is as large as it can be."
+    decay_control(tab, "radio", "your own").check()
+    h = decay.shares("your own", 128, 10_000, 0, (0, 0, -5, 10))
+    places = decay.distances(4096, "linear")
+    values = scores(h, places, frequencies(128, base=10000.0))[0]
+    assert said() == f"Your own: the largest score drawn is {values.max():.2f}, at {places[values.argmax()]:,} tokens."
+    reader.press("Home")
+    assert re.fullmatch(r"At 0 tokens Abel’s bound is \d+\.\d\d times the trivial one: it tells nothing new\.", said())
+    tab.evaluate("['h1', 'h2', 'h3', 'h4'].forEach((h) => document.querySelector('[data-figure=decay]').model.set(h, 0))")
+    assert said() == decay.NOTHING
 
 
 def test_decay_follows_a_model_that_python_sets(page):
@@ -887,7 +944,7 @@ def test_follows_a_model_that_python_sets(page):
 def test_jupyterlab_leaves_the_keys_to_the_figures(page):
     tab = page()
     loose = tab.locator(":is(.rb-live input, .rb-live [tabindex]):not([data-lm-suppress-shortcuts])")
-    assert tab.locator(".rb-live input, .rb-live [tabindex]").count() == 26 + 17 + 15 + 26 and loose.count() == 0
+    assert tab.locator(".rb-live input, .rb-live [tabindex]").count() == 26 + 22 + 15 + 26 and loose.count() == 0
 
 
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
@@ -959,7 +1016,8 @@ def test_still_picture_stays_when_the_module_fails(chromium, tmp_path, bundle): 
 
 
 @pytest.mark.parametrize("name, moving, given", [
-    ("decay", "m", {"m": 0, "d": 256}), ("decay", "target", {"target": 0, "d": 256, "distribution": "tuned", "reach": 1_000_000}),
+    ("decay", "m", {"m": 0, "d": 256}), ("decay", "h3", {"h3": -10, "d": 256, "distribution": "your own", "reach": 1_000_000}),
+    ("decay", "target", {"target": 0, "d": 256, "distribution": "tuned", "reach": 1_000_000}),
     ("decay", "base", {"base": 100, "d": 256, "distribution": "independent", "reach": 1_000_000}),
     ("encodings", "shift", {"shift": 0}), ("hero", "m", {"m": 0}), ("shift", "shift", {"shift": 0}),
     ("spectrum", "pair", {"pair": 0, "d": 256}),
@@ -970,7 +1028,7 @@ def test_a_frame_is_cheap(page, name, moving, given):
         const figure = document.querySelector(`[data-figure=${name}]`), root = figure.querySelector(".rb-live");
         for (const [key, value] of Object.entries(given)) figure.model.set(key, value);
         for (let frame = 0; frame < 110; frame++) {
-            figure.model.set(moving, given[moving] + frame % 40);
+            figure.model.set(moving, given[moving] + frame % 20);
             await new Promise(requestAnimationFrame);
         }
         return root.frameTimes;

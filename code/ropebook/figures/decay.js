@@ -1,5 +1,5 @@
 import {
-  OWN_KEYS, at, card, clamp, colour, fixed, follow, frequencies, gaussians, grouped, handle, label, level, painter, percent, pickable,
+  OWN_KEYS, at, card, clamp, colour, dot, fixed, follow, frequencies, gaussians, grouped, handle, label, level, painter, percent, pickable,
   plot, polyline, range, readout, rotate, speaker, stage, svg, tag, text, track, word, write,
 } from "./common.js";
 
@@ -21,12 +21,16 @@ function products(q, k) {
 
 function normalised(h) {
   const whole = sum(sizes(h));
-  return h.map((part) => part.map((value) => value / whole));
+  return h.map((part) => part.map((value) => whole && value / whole)); // where all are 0 they stay 0
 }
 
-export function shares(distribution, d, base, target) {
+export function shares(distribution, d, base, target, own) {
   const theta = frequencies(d, base);
   if (distribution === "ramp") return [normalised([theta.map((_, i) => 1 - 2 * i / d), theta.map(() => 0)])];
+  if (distribution === "your own") { // straight lines between the four
+    const h = theta.map((_, i) => dot(own, own.map((_, j) => Math.max(0, 1 - Math.abs(6 * i / (d - 2) - j)))));
+    return [normalised([h, theta.map(() => 0)])];
+  }
   return range(1, DRAWS, 1).map((_, draw) => {
     const vector = (which) => NUMBERS.slice((2 * draw + which) * WIDEST).slice(0, d), q = vector(0);
     const k = distribution === "independent" ? vector(1) : distribution === "tuned" ? rotate(q, target, theta) : q;
@@ -67,7 +71,9 @@ const MEANING = {
   independent: "q and k drawn apart, numbers from N(0, 1)",
   ramp: "h falls evenly from 1 to 0, which suits Abel’s bound best",
   tuned: "k = q turned by the target distance",
+  "your own": "h is what you make it, real and on straight lines between the four; only the products of q and k count",
 };
+const NOTHING = "All four h are 0: there is no score and no bound.";
 
 const LEFT = 10, WIDE = 84; // where the plots lie, percent of the width
 const TOP = 44; // where each plot begins, px
@@ -81,7 +87,8 @@ const MEAN_S = "mean\u00a0|S|\u2060\u00a0=\u00a0"; // in one line
 const tokens = (n) => `${grouped(n)} token${n === 1 ? "" : "s"}`;
 const left = (m, { reach, axis }) => percent(LEFT + WIDE * rail(m, reach, axis));
 const height = (value) => TOP + SCORES * (EDGE - value) / (2 * EDGE);
-const levelOf = (bound) => TOP + BOUNDS * (HIGH - clamp(Math.log10(bound), LOW, HIGH)) / (HIGH - LOW);
+const power = (bound) => Math.log10(Math.max(bound, 10 ** LOW)); // a bound below the axis is drawn at its low end
+const levelOf = (bound) => TOP + BOUNDS * (HIGH - Math.min(power(bound), HIGH)) / (HIGH - LOW);
 
 // What was made last is kept, for as long as all that it depends on is the same.
 function remember(make) {
@@ -114,8 +121,8 @@ function placesOf(distribution, reach, axis, target) {
 }
 
 // The mean score, Abel's bound and mean |S| at one distance.
-function reading({ distribution, d, base, target, m }) {
-  const { draws, factor } = sharesOf(distribution, d, base, target), { row, size } = entry(m, frequencies(d, base));
+function reading({ distribution, d, base, target, own, m }) {
+  const { draws, factor } = sharesOf(distribution, d, base, target, own), { row, size } = entry(m, frequencies(d, base));
   return { value: mean(draws.map((h) => score(h, row))), bound: factor * size * d / 2, size, many: draws.length > 1 };
 }
 
@@ -135,22 +142,23 @@ function curve(x, values, line) {
 }
 
 // All that is drawn from many distances: it stays while the reader moves along the axis.
-const curvesOf = remember((distribution, d, base, reach, axis, target) => {
-  const { draws, factor } = sharesOf(distribution, d, base, target), known = tableOf(d, base, reach, axis);
+const curvesOf = remember((distribution, d, base, reach, axis, target, own) => {
+  const { draws, factor } = sharesOf(distribution, d, base, target, own), known = tableOf(d, base, reach, axis);
   const places = placesOf(distribution, reach, axis, target), table = places.map((m) => known.get(m) ?? entry(m, frequencies(d, base)));
   const x = places.map((m) => rail(m, reach, axis));
   const bound = table.map(({ size }) => factor * size * d / 2), lines = draws.map((h) => table.map(({ row }) => score(h, row)));
   const average = table.map((_, i) => mean(lines.map((line) => line[i]))), least = Math.min(...bound), within = least < EDGE;
+  const most = Math.max(...average);
   const inside = draws.length > 1 ? lines.map((line) => curve(x, line, DRAW)) : [];
   if (within) inside.push(...[1, -1].map((sign) => curve(x, bound.map((value) => sign * Math.min(value, 2 * EDGE)), ABEL)));
   return {
-    first: average[0], last: average.at(-1), count: places.length, least, within,
-    bounds: plot(percent(LEFT), TOP, percent(WIDE), BOUNDS, 0, 100, FINE * LOW, FINE * HIGH, curve(x, bound.map(Math.log10), ABEL)),
+    first: average[0], last: average.at(-1), count: places.length, least, within, most, peak: places[average.indexOf(most)],
+    bounds: plot(percent(LEFT), TOP, percent(WIDE), BOUNDS, 0, 100, FINE * LOW, FINE * HIGH, curve(x, bound.map(power), ABEL)),
     scores: plot(percent(LEFT), TOP, percent(WIDE), SCORES, 0, 100, -FINE * EDGE, FINE * EDGE, ...inside, curve(x, average, MEAN)),
   };
 });
 
-const curves = ({ distribution, d, base, reach, axis, target }) => curvesOf(distribution, d, base, reach, axis, target);
+const curves = ({ distribution, d, base, reach, axis, target, own }) => curvesOf(distribution, d, base, reach, axis, target, own);
 
 const POWERS = { 0: "0", 1: "1", 10: "10", 100: "100", 1000: "10³", 10000: "10⁴", 100000: "10⁵", 1000000: "10⁶" };
 
@@ -171,8 +179,8 @@ const wall = (y) => tag("line", { x1: percent(LEFT), x2: percent(LEFT + WIDE), y
 
 function bounds(state) {
   const { least, bounds } = curves(state), { bound } = reading(state), names = ["0.01", "0.1", "1", "10", "100", "1,000"];
-  const about = `At a distance of ${tokens(state.m)} Abel’s bound is ${fixed(bound, 2)} times the trivial bound; ` +
-    `over the whole axis at least ${fixed(least, 2)} times.`;
+  const about = bound ? `At a distance of ${tokens(state.m)} Abel’s bound is ${fixed(bound, 2)} times the trivial bound; ` +
+    `over the whole axis at least ${fixed(least, 2)} times.` : NOTHING;
   return svg(
     "100%", TOP + BOUNDS + 8, "Bounds by distance", about, {},
     text(percent(LEFT), 14, "Bounds ÷ Σ|h|, log scale", { "font-weight": 600 }),
@@ -183,9 +191,9 @@ function bounds(state) {
 }
 
 function scores(state) {
-  const { distribution, reach, m } = state, { first, last, count, within, scores } = curves(state), { value, many } = reading(state);
-  const about = `${distribution[0].toUpperCase()}${distribution.slice(1)}: the ${many ? "mean " : ""}score is ` +
-    `${fixed(first, 2)} at distance 0, ${fixed(value, 2)} at ${grouped(m)} and ${fixed(last, 2)} at ${tokens(reach)}.`;
+  const { distribution, reach, m } = state, { first, last, count, within, scores } = curves(state), { value, bound, many } = reading(state);
+  const about = bound ? `${distribution[0].toUpperCase()}${distribution.slice(1)}: the ${many ? "mean " : ""}score is ` +
+    `${fixed(first, 2)} at distance 0, ${fixed(value, 2)} at ${grouped(m)} and ${fixed(last, 2)} at ${tokens(reach)}.` : NOTHING;
   return svg(
     "100%", TOP + SCORES + 34, "Score by distance", about, {},
     text(percent(LEFT), 14, "Score ÷ Σ|h|", { "font-weight": 600 }),
@@ -200,12 +208,16 @@ function scores(state) {
 
 function numbers(state) {
   const { value, bound, size, many } = reading(state);
+  if (!bound) return NOTHING;
   return `At ${tokens(state.m)}, in units of Σ|h|: ${many ? "mean score" : "score"} ${fixed(value, 2)}, Abel’s bound ${fixed(bound, 2)}, ` +
     `trivial bound 1; ${MEAN_S}${fixed(size, 2)}.`;
 }
 
 const note = ({ distribution, d, base }) => `${distribution}: ${MEANING[distribution]}; d = ${d}, base = ${grouped(base)}.`;
-const limited = (state) => ({ ...state, m: Math.min(state.m, state.reach), target: Math.min(state.target, state.reach) });
+const limited = (state) => {
+  const { reach, m, target, h1, h2, h3, h4 } = state;
+  return { ...state, m: Math.min(m, reach), target: Math.min(target, reach), own: [h1, h2, h3, h4] };
+};
 
 export function picture(given) {
   const state = limited(given);
@@ -229,11 +241,12 @@ const CHOICES = { // trait: the group's name, its values
   reach: ["range", [256, 4096, 65536, 1000000]],
 };
 const BASES = [...range(2, 6, 1).flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power)), 10 ** 7];
-const KEYS = [...Object.keys(CHOICES), "base", "target", "m"];
+const OWN = { h1: "h, fastest pair", h2: "h, one third", h3: "h, two thirds", h4: "h, slowest pair" };
+const KEYS = [...Object.keys(CHOICES), "base", "target", ...Object.keys(OWN), "m"];
 let groups = 0; // the radio buttons of one figure share a name
 
 const lastUpTo = (list, value) => list.filter((item) => item <= value).length - 1; // a place in a sorted list
-const listOf = { base: () => BASES, target: ({ reach, axis }) => distances(reach, axis) };
+const listOf = (trait, { reach, axis }) => trait in OWN ? range(-10, 10, 1) : trait === "base" ? BASES : distances(reach, axis);
 
 // Radio buttons above the picture, sliders below it; returns what shows a state in them.
 function controls(root, slot, model, wanted) {
@@ -247,20 +260,23 @@ function controls(root, slot, model, wanted) {
     `<input ${OWN_KEYS}="true" type="range" min="0" data-trait="${trait}"><output></output></label>`;
   slot("note").insertAdjacentHTML("beforebegin",
     `<div style="display:flex;flex-wrap:wrap;justify-content:center;gap:0 36px">${Object.entries(CHOICES).map(row).join("")}</div>` +
-    `<div class="rb-sliders">${slider("base", "base")}${slider("target", "target, tokens")}</div>`);
+    `<div class="rb-sliders">${slider("base", "base")}${slider("target", "target, tokens")}</div>` +
+    `<div class="rb-sliders" style="margin:0;grid-template-columns:repeat(auto-fit,minmax(max(260px,40%),1fr))">${Object.entries(OWN).map(([trait, words]) => slider(trait, words)).join("")}</div>`);
   root.addEventListener("input", ({ target: { dataset: { trait }, type, value } }) => {
-    const chosen = type === "radio" ? CHOICES[trait][1].find((one) => String(one) === value) : listOf[trait](wanted())[Number(value)];
+    const chosen = type === "radio" ? CHOICES[trait][1].find((one) => String(one) === value) : listOf(trait, wanted())[Number(value)];
     write(model, { [trait]: chosen });
   });
   return function show(state) {
     for (const button of root.querySelectorAll("[type=radio]")) button.checked = button.value === String(state[button.dataset.trait]);
     for (const slider of root.querySelectorAll("[type=range]")) {
-      const { trait } = slider.dataset, list = listOf[trait](state), words = grouped(state[trait]);
+      const { trait } = slider.dataset, list = listOf(trait, state), own = trait in OWN;
+      const words = own ? fixed(state[trait] / 10, 1) : grouped(state[trait]);
+      const serves = own ? "your own" : trait === "target" ? "tuned" : state.distribution;
       slider.max = list.length - 1;
       slider.value = lastUpTo(list, state[trait]);
       slider.setAttribute("aria-valuetext", words);
       slider.nextElementSibling.textContent = words;
-      slider.parentElement.style.display = trait === "target" && state.distribution !== "tuned" ? "none" : "";
+      slider.parentElement.style.display = serves === state.distribution ? "" : "none";
     }
   };
 }
@@ -269,6 +285,11 @@ function controls(root, slot, model, wanted) {
 function happened(said, state) {
   const changed = (trait) => said[trait] !== state[trait], { bound } = reading(state);
   if (!KEYS.some(changed)) return null;
+  if (!bound) return NOTHING;
+  if (state.distribution === "your own" && !changed("m")) {
+    const { most, peak } = curves(state);
+    return `Your own: the largest score drawn is ${fixed(most, 2)}, at ${tokens(peak)}.`;
+  }
   const tuned = state.distribution === "tuned" && (changed("distribution") || changed("target"));
   if (tuned) return `Tuned to ${tokens(state.target)}: there each score is as large as it can be.`;
   if (bound > 1 - 1e-9) return `At ${tokens(state.m)} Abel’s bound is ${fixed(bound, 2)} times the trivial one: it tells nothing new.`;

@@ -20,8 +20,9 @@ LONGEST = 1_000_000  # tokens
 SAMPLES = 300  # steps along a curve
 DRAWS, WIDEST = 8, 256  # WIDEST: the largest head dimension
 STATE = {
-    "distribution": ("matched", "matched", "independent", "ramp", "tuned"), "d": (128, 32, 64, 128, 256), "base": (10_000, 100, 10_000_000),
-    "reach": (4096, 256, 4096, 65536, LONGEST), "axis": ("linear", "linear", "log"), "target": (500, 0, LONGEST), "m": (100, 0, LONGEST),
+    "distribution": ("matched", "matched", "independent", "ramp", "tuned", "your own"), "d": (128, 32, 64, 128, 256),
+    "base": (10_000, 100, 10_000_000), "reach": (4096, 256, 4096, 65536, LONGEST), "axis": ("linear", "linear", "log"),
+    "target": (500, 0, LONGEST), "m": (100, 0, LONGEST), "h1": (0, -10, 10), "h2": (0, -10, 10), "h3": (-5, -10, 10), "h4": (10, -10, 10),
 }  # fmt: skip
 LABEL = "The score of a query and a key by their distance, beside Abel's bound and the trivial bound"
 MEANING = {
@@ -29,7 +30,9 @@ MEANING = {
     "independent": "q and k drawn apart, numbers from N(0, 1)",
     "ramp": "h falls evenly from 1 to 0, which suits Abel’s bound best",
     "tuned": "k = q turned by the target distance",
+    "your own": "h is what you make it, real and on straight lines between the four; only the products of q and k count",
 }
+NOTHING = "All four h are 0: there is no score and no bound."
 NUMBERS = np.reshape(list(itertools.islice(normals(2021), 2 * DRAWS * WIDEST)), (DRAWS, 2, WIDEST))  # each draw: q, then k
 
 LEFT, WIDE = 10, 84  # where the plots lie, percent of the width
@@ -41,20 +44,29 @@ FINE = 10  # coordinates are rounded to two decimals: ten times the value draws 
 MEAN_S = "mean\u00a0|S|\u2060\u00a0=\u00a0"  # in one line
 
 
-def shares(distribution, d, base, target):
+def shares(distribution, d, base, target, own):
     """The products h_i = q_i k_i* of complex pairs, divided by Σ|h_i|: one row for each draw.
 
-    distribution   "matched", "independent", "ramp" or "tuned"
+    distribution   "matched", "independent", "ramp", "tuned" or "your own"
     d              head dimension, at most 256
     target         tokens; "tuned" alone uses it
-    returns        (draws, D/2) complex; each row's absolute values sum to 1; the ramp is one row
+    own            four numbers: h at the fastest pair, a third on, two thirds on and at the slowest; "your own" alone uses them
+    returns        (draws, D/2) complex; each row's absolute values sum to 1, or to 0 where all four own numbers are 0;
+                   the ramp and your own are one row
     source         RoFormer eq. 35–36
     """
     theta = frequencies(d, base)
     q, k = NUMBERS[:, 0, :d], NUMBERS[:, 1, :d]  # (8, D)
     k = {"independent": k, "tuned": rotate(q[:, None], [target], theta)[:, 0]}.get(distribution, q)
-    h = 1 - np.arange(d // 2)[None] / (d / 2) + 0j if distribution == "ramp" else pair_products(q, k)
-    return h / trivial_bound(h)[:, None]
+    pair = np.arange(d // 2)[None]
+    if distribution == "ramp":
+        h = 1 - pair / (d / 2) + 0j
+    elif distribution == "your own":
+        h = np.interp(3 * pair / (d // 2 - 1), range(4), own) + 0j
+    else:
+        h = pair_products(q, k)
+    whole = trivial_bound(h)[:, None]
+    return h / np.where(whole, whole, 1)  # where all are 0 they stay 0
 
 
 def distances(reach, axis):
@@ -87,10 +99,15 @@ def _height(value):
     return TOP + SCORES * (EDGE - value) / (2 * EDGE)
 
 
+def _power(bound):
+    """log10; a bound below the axis is drawn at its low end."""
+    return np.log10(np.maximum(bound, 10.0 ** DECADES[0]))
+
+
 def _level_of(bound):
     """Where a bound lies in its plot, px; one beyond an end is drawn at the end."""
     low, high = DECADES
-    return TOP + BOUNDS * (high - min(max(np.log10(bound), low), high)) / (high - low)
+    return TOP + BOUNDS * (high - min(_power(bound), high)) / (high - low)
 
 
 ABEL = {"stroke": colour("ink"), "stroke-width": 2, "stroke-dasharray": "7 4"}
@@ -129,15 +146,15 @@ def _spot(x, y, name):
     return at(x, y, tag("circle", {"r": 6, "fill": colour(name), "stroke": colour("paper"), "stroke-width": 2}))
 
 
-def _bounds(distribution, d, base, reach, axis, target, m):
-    h, theta = shares(distribution, d, base, target), frequencies(d, base)
+def _bounds(distribution, d, base, reach, axis, target, m, own):
+    h, theta = shares(distribution, d, base, target, own), frequencies(d, base)
     places = _places(distribution, reach, axis, target)
     bound, here = (abel_bound(h, where, theta).mean(0) for where in (places, [m]))
     (low, high), x, names = DECADES, rail(places, reach, axis), ("0.01", "0.1", "1", "10", "100", "1,000")
     about = (
         f"At a distance of {_tokens(m)} Abel’s bound is {fixed(here[0], 2)} times the trivial bound; "
         f"over the whole axis at least {fixed(bound.min(), 2)} times."
-    )
+    ) if h.any() else NOTHING
     ends = {"x1": percent(LEFT), "x2": percent(LEFT + WIDE), "y1": _level_of(1), "y2": _level_of(1)}
     return svg(
         "100%", TOP + BOUNDS + 8, "Bounds by distance", about, {},
@@ -145,13 +162,13 @@ def _bounds(distribution, d, base, reach, axis, target, m):
         _legend(0, "Abel’s bound (37)", ABEL), _legend(1, "trivial bound, 1", TRIVIAL),
         *(level(LEFT, LEFT + WIDE, _level_of(10.0 ** (low + i)), words) for i, words in enumerate(names)),
         _uprights(reach, axis, BOUNDS, m), tag("line", {**ends, **TRIVIAL}),
-        plot(percent(LEFT), TOP, percent(WIDE), BOUNDS, 0, 100, FINE * low, FINE * high, _curve(x, np.log10(bound), ABEL)),
+        plot(percent(LEFT), TOP, percent(WIDE), BOUNDS, 0, 100, FINE * low, FINE * high, _curve(x, _power(bound), ABEL)),
         _spot(_left(m, reach, axis), _level_of(here[0]), "ink"),
     )  # fmt: skip
 
 
-def _scores(distribution, d, base, reach, axis, target, m):
-    h, theta = shares(distribution, d, base, target), frequencies(d, base)
+def _scores(distribution, d, base, reach, axis, target, m, own):
+    h, theta = shares(distribution, d, base, target, own), frequencies(d, base)
     places = _places(distribution, reach, axis, target)
     lines, bound, here = scores(h, places, theta), abel_bound(h, places, theta).mean(0), scores(h, [m], theta).mean()
     x = rail(places, reach, axis)
@@ -162,7 +179,7 @@ def _scores(distribution, d, base, reach, axis, target, m):
     about = (
         f"{distribution[0].upper()}{distribution[1:]}: the {'mean ' if many else ''}score is {fixed(mean[0], 2)} at distance 0, "
         f"{fixed(here, 2)} at {grouped(m)} and {fixed(mean[-1], 2)} at {_tokens(reach)}."
-    )
+    ) if h.any() else NOTHING
     return svg(
         "100%", TOP + SCORES + 34, "Score by distance", about, {},
         text(percent(LEFT), 14, "Score ÷ Σ|h|", {"font-weight": 600}),
@@ -177,26 +194,28 @@ def _scores(distribution, d, base, reach, axis, target, m):
     )  # fmt: skip
 
 
-def _numbers(distribution, d, base, target, m):
-    h, theta = shares(distribution, d, base, target), frequencies(d, base)
+def _numbers(distribution, d, base, target, m, own):
+    h, theta = shares(distribution, d, base, target, own), frequencies(d, base)
     value, bound = scores(h, [m], theta).mean(), abel_bound(h, [m], theta).mean()
+    if not h.any():
+        return NOTHING
     return (
         f"At {_tokens(m)}, in units of Σ|h|: {'score' if len(h) == 1 else 'mean score'} {fixed(value, 2)}, Abel’s bound {fixed(bound, 2)}, "
         f"trivial bound 1; {MEAN_S}{fixed(mean_partial_sum([m], theta)[0], 2)}."
     )
 
 
-def picture(distribution, d, base, reach, axis, target, m):
+def picture(distribution, d, base, reach, axis, target, m, h1, h2, h3, h4):
     """The figure's markup in that state: a heading, the bounds above the scores, a sentence of numbers."""
-    m, target = min(m, reach), min(target, reach)
-    state = (distribution, d, base, reach, axis, target, m)
+    m, target, own = min(m, reach), min(target, reach), (h1, h2, h3, h4)
+    state = (distribution, d, base, reach, axis, target, m, own)
     return card(
         "Does the score fall with distance?",
         ["A query meets a key m tokens away. Here is their ", word("score", "score"), ", beside Abel’s bound (37), on which the paper’s "
          "argument for decay rests. Σ|h| is the largest score that these pairs can reach."],
         tag("p", {"data-slot": "note", "style": "margin:8px 0 12px;text-align:center"}, _note(*state[:3])),
         track("bounds", _bounds(*state)), track("scores", _scores(*state)),
-        readout(_numbers(distribution, d, base, target, m)),
+        readout(_numbers(distribution, d, base, target, m, own)),
     )  # fmt: skip
 
 

@@ -36,13 +36,15 @@ def _synced(figure, key):
 class Decay(Figure):
     """The score of a query and a key by their distance, beside the bounds that the paper's argument for decay rests on.
 
-    distribution   "matched" (k = q), "independent", "ramp" (h falls evenly to 0) or "tuned" (k = q turned by the target)
+    distribution   "matched" (k = q), "independent", "ramp" (h falls evenly to 0), "tuned" (k = q turned by the target)
+                   or "your own" (h as h1 … h4 say)
     d              32, 64, 128 or 256         head dimension
     base           100 … 10,000,000           of the frequencies
     reach          256, 4096, 65536 or 1000000   the largest distance drawn, tokens
     axis           "linear" or "log"
     target         0 … 1,000,000              where the tuned score is largest, tokens; no further than reach
     m              0 … 1,000,000              the distance that is read, tokens; no further than reach
+    h1 … h4        -10 … 10                   your own h in tenths: at the fastest pair, a third on, two thirds on, at the slowest
     raises         TraitError naming the value and the limit
     """
 
@@ -55,6 +57,10 @@ class Decay(Figure):
     axis = _synced("decay", "axis")
     target = _synced("decay", "target")
     m = _synced("decay", "m")
+    h1 = _synced("decay", "h1")
+    h2 = _synced("decay", "h2")
+    h3 = _synced("decay", "h3")
+    h4 = _synced("decay", "h4")
 
 
 class Encodings(Figure):
