@@ -18,8 +18,10 @@ from rotation_claims import EPS, normal, rounding
 from ropebook import encodings, rotation_torch
 from ropebook.attention import attention, weights
 from ropebook.decay import abel_bound, pair_products, scores
+from ropebook.extension import by_parts, interpolated, llama3, ntk_aware, yarn_paper
 from ropebook.frequencies import frequencies
 from ropebook.layouts import head_rows_to_half_split
+from ropebook.linear import feature_map, prefix_summed, quadratic, sides, summed
 from ropebook.rotation import angles, rotate, rotate_half_split, rotation_matrix, to_half_split, to_interleaved
 
 THETA, KAPPA = 0.7, 0.05  # radians per token, growth per token
@@ -889,3 +891,163 @@ def test_the_bound_is_the_largest_step_times_the_sums():
             bound = 2 * EPS * (np.abs(np.diff(h, append=0)).max() * sum(j * (abs(m) + 2 * j + 3) for j in range(1, 17)) + 20 * by_hand(h, m))
             for mutant in mutants:
                 holds(abel_bound(h, [m], theta), by_hand(h, m), by_hand(h, m, **mutant), bound)
+
+
+# ---- chapter 11: linear attention ----------------------------------------------------------------
+
+BOTH = normal(2, 12, 8, seed=22)  # queries and keys (T, D)
+VALUES = normal(12, 5, seed=23)  # (T, E)
+ALONG = np.arange(12.0) * 2.5  # positions
+
+
+def sums_off(a, b, v, total):
+    """Rounding of two evaluations of Σ (a·b) v / total, a sum of positive terms: 2 (T + F + 4) EPS of the sizes of the terms."""
+    return 2 * EPS * 2 * (len(v) + a.shape[1] + 4) * np.abs(a) @ np.abs(b).T @ np.abs(v) / np.reshape(total, (-1, 1))
+
+
+def weighted(above, below, v, seen=12):
+    """Σ_n v_n above(m, n) / Σ_n below(m, n), term by term: (T, E)."""
+    return np.array([sum(v[n] * above(m, n) for n in range(12)) / sum(below(m, n) for n in range(seen)) for m in range(12)])
+
+
+def test_any_positive_similarity_makes_a_weighted_mean():
+    """(17): both sums term by term; not with a word left out below, nor with the sum over queries."""
+    a, b = np.exp(BOTH)
+    sim = lambda m, n: math.fsum(a[m] * b[n])
+    for mutant in (weighted(sim, sim, VALUES, seen=11), weighted(sim, lambda m, n: sim(n, m), VALUES)):
+        holds(quadratic(a, b, a, b, VALUES), weighted(sim, sim, VALUES), mutant, sums_off(a, b, VALUES, (a @ b.T).sum(1)))
+
+
+def test_the_similarity_is_a_product_of_features():
+    """(18): features of each alone, then a sum of D products, each off by 4 EPS and its sum; a feature of the product is no such thing."""
+    q, k = BOTH
+    phi = lambda x: x + 1 if x > 0 else math.exp(x)
+    a, b, *_ = sides(q, k, ALONG, PLANES, "plain")
+    by_hand = np.array([[sum(phi(x) * phi(y) for x, y in zip(row, other)) for other in k] for row in q])
+    for mutant in (feature_map(q @ k.T), feature_map(q[:, None] * k).sum(-1)):
+        holds(a @ b.T, by_hand, mutant, 2 * (4 + 8) * EPS * by_hand)
+
+
+def test_features_are_turned_above_and_bare_below():
+    """(19): by matrices, term by term; not with turned ones below, nor turned before the features, nor turned back."""
+    q, k = BOTH
+    c, d = feature_map(q), feature_map(k)
+    R = [rotation_matrix(m, PLANES) for m in ALONG]
+    bare, turn = lambda m, n: c[m] @ d[n], lambda m, n: (R[m] @ c[m]) @ (R[n] @ d[n])
+    first, back = lambda m, n: feature_map(R[m] @ q[m]) @ feature_map(R[n] @ k[n]), lambda m, n: (R[m].T @ c[m]) @ (R[n].T @ d[n])
+    total = (c @ d.T).sum(1, keepdims=True)
+    lengths = np.linalg.norm(c, axis=1)[:, None] * np.linalg.norm(d, axis=1)
+    bound = sums_off(c, d, VALUES, total) + 2 * rounding(8, 2 * ALONG.max()) * lengths @ np.abs(VALUES) / total
+    for mutant in (weighted(turn, turn, VALUES), weighted(bare, bare, VALUES), weighted(first, bare, VALUES), weighted(back, bare, VALUES)):
+        holds(quadratic(*sides(q, k, ALONG, PLANES), VALUES), weighted(turn, bare, VALUES), mutant, bound)
+
+
+def test_three_matrices_multiply_in_two_orders():
+    """(11a): the table first, or keys and values first, denominators of 1; without the transpose, or with A for B, it is another product."""
+    (a, b), v = normal(2, 8, 8, seed=24), normal(8, 5, seed=25)  # T = F, so that the mutants have shapes that fit
+    one, each = np.ones((8, 1)), np.full((8, 1), 1 / 8)  # c·d adds up to 1
+    for mutant in (a @ (b @ v), b @ (a.T @ v)):
+        holds(quadratic(a, b, one, each, v), summed(a, b, one, each, v), mutant, sums_off(a, b, v, 1))
+
+
+def test_turned_features_meet_at_the_offset():
+    """(11b): φ(q) against φ(k) turned by n − m, and m − n is another number; turned before the features it is another, too."""
+    q, k = normal(2, 200, 8, seed=26)
+    (a, *_), (_, b, *_) = sides(q, q, M, PLANES), sides(k, k, N, PLANES)
+    phi_q, phi_k = feature_map(q), feature_map(k)
+    at_offset = lambda offset: (phi_q * rotate(phi_k, offset, PLANES)).sum(-1)
+    lengths = np.linalg.norm(phi_q, axis=1) * np.linalg.norm(phi_k, axis=1)
+    bound = lengths * (rounding(8, np.abs(M) + np.abs(N)) + rounding(8, np.abs(N - M)))
+    for mutant in (at_offset(M - N), (phi_q * feature_map(rotate(k, N - M, PLANES))).sum(-1)):
+        holds((a * b).sum(-1), at_offset(N - M), mutant, bound)
+
+
+def test_the_state_grows_by_one_outer_product():
+    """(11c): row t mod F of S_t, which a query with a single 1 reads; not of what the word adds, nor of the sum before it is added."""
+    b, a, c, d = normal(12, 4, seed=27), np.eye(4)[np.arange(12) % 4], np.ones((12, 1)), np.eye(12)[:, :1]  # denominators of 1
+    S, rows = np.zeros((4, 5)), ([], [], [])
+    for t in range(12):
+        share = np.array([[b[t, f] * VALUES[t, e] for e in range(5)] for f in range(4)])
+        for kept, matrix in zip(rows, (S + share, share, S)):
+            kept.append(matrix[t % 4])
+        S = S + share
+    states, shares, late = map(np.array, rows)
+    for mutant in (shares, late):
+        holds(prefix_summed(a, b, c, d, VALUES, chunk=1), states, mutant, sums_off(a, b, VALUES, 1))
+
+
+# ---- chapter 12: longer texts --------------------------------------------------------------------
+
+
+def test_a_wavelength_brings_a_pair_round():
+    """(12a): after 2π/θ tokens a word is back, for each speed; after π/θ it is not. The angle is rounded four times."""
+    for speed in frequencies(8):
+        turned_by = lambda tokens: rotate(X, np.full(len(X), tokens), [speed])
+        bound = 2 * np.linalg.norm(X, axis=1, keepdims=True) * rounding(2, 4 * 2 * np.pi)
+        holds(turned_by(2 * np.pi / speed), X, turned_by(np.pi / speed), bound)
+
+
+@pytest.mark.parametrize("s", [2.0, 2.5, 8.0])
+def test_slower_speeds_squeeze_the_positions(s):
+    """(12b): at s·m the slowed pairs stand where the others stand at m; unslowed they do not. Three roundings of the angle."""
+    x = normal(200, 8, seed=22)
+    bound = 2 * np.linalg.norm(x, axis=1, keepdims=True) * rounding(8, 3 * np.abs(M[:, None]))
+    holds(rotate(x, s * M, interpolated(8, 10000.0, s).theta), rotate(x, M, frequencies(8)), rotate(x, s * M, frequencies(8)), bound)
+
+
+@pytest.mark.parametrize("d", [4, 8, 128])
+def test_the_new_base_slows_the_last_pair_by_s(d):
+    """(12c): by s and not by s^((d − 2)/d), which the base b·s gives, and the first pair not at all; so the library.
+
+    Each power is off by its exponent's rounding times a logarithm, and by one of its own; ln b' < 30.
+    """
+    s, b = 64.0, 10000.0
+    last = lambda base: base ** (-(d - 2) / d)
+    slowed, bound = last(b) / last(b * s ** (d / (d - 2))), 4 * 32 * EPS * s
+    holds(slowed, s, last(b) / last(b * s), bound)
+    new = ntk_aware(d, b, s).theta
+    holds(frequencies(d, b)[-1] / new[-1], slowed, last(b) / last(b * s), 2 * bound)
+    assert new[0] == 1.0
+
+
+RAMP = {"head_dim": 64, "base": 10000.0, "factor": 4.0, "length": 64, "slow": 2.0, "fast": 8.0}
+TURNS = RAMP["length"] / (2 * np.pi / frequencies(64))  # of each pair in a training text, by its wavelength: 10.2 down to 0.0014
+ROUNDED = 16 * EPS * RAMP["factor"] * TURNS.max()  # under 16 roundings, of numbers up to s · r
+
+
+def test_the_share_that_is_kept_rises_evenly_with_the_turns():
+    """(12d): from 0 at α turns to 1 at β, a straight line between, read off the library's speeds; not in the logarithm of the turns."""
+    ends = RAMP["slow"], RAMP["fast"]
+    share = (by_parts(**RAMP).theta / frequencies(64) * 4 - 1) / (4 - 1)
+    for mutant in (np.interp(TURNS, ends, (1, 0)), np.interp(np.log(TURNS), np.log(ends), (0, 1)), np.interp(2 * np.pi * TURNS, ends, (0, 1))):
+        holds(share, np.interp(TURNS, ends, (0, 1)), mutant, ROUNDED)
+    between = (TURNS > ends[0]) & (TURNS < ends[1])
+    assert between.sum() > 3
+    holds(share[between], (TURNS[between] - 2) / 6, TURNS[between] / 8, ROUNDED)
+
+
+def test_new_speeds_lie_between_slowed_and_kept():
+    """(12e): as far along from θ/s to θ as γ says; the wavelengths' mixture, or γ the other way round, is another speed."""
+    theta, share = frequencies(64), np.interp(TURNS, (RAMP["slow"], RAMP["fast"]), (0, 1))
+    between = np.array([np.interp(kept, (0, 1), (speed / 4, speed)) for kept, speed in zip(share, theta)])
+    for mutant in (theta / ((1 - share) * 4 + share), share * theta / 4 + (1 - share) * theta):
+        holds(by_parts(**RAMP).theta, between, mutant, ROUNDED)
+
+
+def test_wavelengths_and_turns_say_the_same():
+    """(12f): the share by L/λ is the share by r, and not with the ends swapped or λ for r; Llama 3's speeds are those of by parts."""
+    wavelength, (a, b) = 2 * np.pi / frequencies(64), (RAMP["slow"], RAMP["fast"])
+    turns = 64 * frequencies(64) / (2 * np.pi)
+    for mutant in ((turns - b) / (a - b), (wavelength - a) / (b - a)):
+        holds((64 / wavelength - a) / (b - a), (turns - a) / (b - a), mutant, ROUNDED)
+    wider = by_parts(**RAMP | {"fast": 2 * b})
+    slowed = lambda spectrum: frequencies(64) / spectrum.theta  # by a factor of 1 to 4
+    holds(slowed(llama3(**RAMP)), slowed(by_parts(**RAMP)), slowed(wider), 4 * ROUNDED)
+
+
+def test_the_scale_grows_by_a_tenth_for_each_power_of_e():
+    """(12g): 1 for s = 1, 1.1 for e, 1.2 for e², as the library has it; base 2, or no 1, is another scale."""
+    powers = np.arange(6)
+    scale = np.array([yarn_paper(8, 10000.0, math.exp(k), 64).scale for k in powers])
+    for mutant in (1 + powers / (10 * math.log(2)), powers / 10):
+        holds(scale, 1 + powers / 10, mutant, 8 * EPS)

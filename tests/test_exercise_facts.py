@@ -7,9 +7,11 @@ import mpmath
 import numpy as np
 import sympy as sp
 import torch
+from transformers import LlamaConfig
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from ropebook.attention import attention
-from ropebook.checks import ch01, ch02, ch04_boxes, ch07_layers, ch07b, ch09, ch09_boxes
+from ropebook.checks import ch01, ch02, ch04_boxes, ch07_layers, ch07b, ch09, ch09_boxes, ch12, ch12_configurations
 from ropebook.encodings import ENCODINGS, random_weights
 from ropebook.exercises import judge
 from ropebook.frequencies import frequencies
@@ -191,3 +193,37 @@ def test_9_4_boxes_are_what_they_are_said_to_be():
             n, s = n if draw % 10 else m, int(10 ** rng.uniform(0, 5.9))
             changes.append(abs(score(q, k, m + s, n + s) - score(q, k, m, n)))
         assert max(changes) < 1e-7 if invariant else np.mean(np.array(changes) > 1e-4) > 0.01, (name, max(changes))
+
+
+def test_12_1_no_case_is_on_the_edge():
+    """Whether full turns are taken off or not, the cases have one answer, and rounding does not decide it; one has a pair just before a turn."""
+    just_before = 0
+    for theta, length, longer in ch12.ROUNDS:
+        seen = (length - 1) * theta
+        assert np.abs(seen / ch12.TURN - 1).min() > 1e-3
+        beyond = np.arange(length, longer)[:, None] * theta  # (T, D/2)
+        expected = ch12.new_angles(theta, length, longer)
+        for angle in (beyond, beyond % ch12.TURN):
+            assert np.array_equal((seen < ch12.TURN) & (angle > seen).any(axis=0), expected)
+        just_before += ((seen < ch12.TURN) & (length * theta > ch12.TURN)).sum()
+    assert just_before
+    assert ch12.new_angles(frequencies(128), 4096, 4097).sum() == 18  # as the praise says
+
+
+def test_12_2_the_base_slows_the_pair():
+    """Each power is off by a few roundings of its exponent times a logarithm, which is below 200."""
+    for i, s, d, b in ch12.BASES:
+        slower = frequencies(d, ch12.slowing_base(i, s, d, b))[i]
+        assert abs(slower * s / frequencies(d, b)[i] - 1) < 4 * 200 * 2**-53
+
+
+def test_12_4_speeds_are_those_of_transformers():
+    """In single precision: a power is off by its exponent's rounding times ln b and a few more, the ramp by at most four times as much."""
+    for d, config in ch12_configurations.CONFIGS:
+        longest = int(config.get(ch12_configurations.LENGTH, 4096) * config.get("factor", 1))
+        theirs = LlamaRotaryEmbedding(LlamaConfig(hidden_size=d, num_attention_heads=1, max_position_embeddings=longest, rope_parameters=dict(config)))
+        ours = ch12_configurations.asked_for(config, d)
+        bound = 4 * (np.log(config["rope_theta"]) + 8) * 2**-24 * frequencies(d, config["rope_theta"])
+        assert (np.abs(theirs.inv_freq.double().numpy() - ours.theta) <= bound).all(), config
+        assert abs(theirs.attention_scaling - ours.scale) < 1e-12, config
+    assert {config["rope_type"] for _, config in ch12_configurations.CONFIGS} == {"default", "linear", "llama3", "yarn"}

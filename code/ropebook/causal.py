@@ -48,7 +48,12 @@ def loss_at_length(model, stream, ends, length, scored=64, start=0, tokens_at_on
     start          position of the first of them
     tokens_at_once of a batch; changes nothing but memory
     returns        (W,) float64: nats per token, for each window
+    raises         ValueError if fewer than `scored` tokens are seen, or a window has fewer than `length` tokens before its end
     """
+    if not 1 <= scored <= length:
+        raise ValueError(f"scored must be 1 to length = {length} tokens, got {scored}")
+    if ends.min() < length:
+        raise ValueError(f"a window needs {length} tokens before its end, but one ends at {ends.min()}")
     windows = stream[ends[:, None] + torch.arange(-length, 1)]  # (W, T + 1)
     positions, wanted = torch.arange(start, start + length), torch.zeros(length, dtype=torch.bool)
     wanted[-scored:] = True

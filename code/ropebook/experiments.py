@@ -54,12 +54,20 @@ def file_name(setting, seed):
 
 
 def carry_out(experiment, setting, seed, folder):
-    """Do one run and write its file. Returns the record."""
+    """Do one run and write its file. Returns the record.
+
+    raises   ValueError if a result is no plain value or no finite number, naming the run; nothing is written
+    """
     made, began = provenance([seed]), time.monotonic()
     results = experiment.carry_out(setting, seed)
     record = {**made, "wall_seconds": round(time.monotonic() - began, 1), "setting": setting, "runs": [{"seed": seed, **results}]}
     check_record(record)
-    write_atomically(folder / file_name(setting, seed), (json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    path = folder / file_name(setting, seed)
+    try:
+        text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the results of {path.stem} cannot be recorded, and are lost: {error}") from None
+    write_atomically(path, f"{text}\n".encode())
     return record
 
 
@@ -71,7 +79,9 @@ def read_run(path):
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         check_record(record)
-    except ValueError as error:
+        if "setting" not in record:
+            raise ValueError("the record lacks setting")
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{path} is not the record of a run: {error}") from None
     return record
 
@@ -97,15 +107,15 @@ def table(runs, key, value):
     key      name of a setting, such as "encoding", or a function of a run
     value    name of a result, or a function of a run
     returns  dict of (S,) float64, S seeds
-    raises   ValueError if the seeds are not the same for all
+    raises   ValueError if the seeds are not the same for all, each once
     """
     name, read = (what if callable(what) else operator.itemgetter(what) for what in (key, value))
     columns, seeds = {}, {}
     for run in sorted(runs, key=lambda run: run["seed"]):
         columns.setdefault(name(run), []).append(read(run))
         seeds.setdefault(name(run), []).append(run["seed"])
-    if len({tuple(seen) for seen in seeds.values()}) != 1:
-        raise ValueError(f"all settings need the same seeds, got {seeds}")
+    if len({tuple(seen) for seen in seeds.values()}) != 1 or any(len(set(seen)) < len(seen) for seen in seeds.values()):
+        raise ValueError(f"all settings need the same seeds, each once, got {seeds}")
     return {setting: np.array(column, dtype=np.float64) for setting, column in columns.items()}
 
 
@@ -122,7 +132,6 @@ def paired(a, b):
     difference = a - b
     half = STUDENT[len(a)] * difference.std(ddof=1) / np.sqrt(len(a))
     return difference.mean(), difference.mean() - half, difference.mean() + half
-
 
 
 def band(values):

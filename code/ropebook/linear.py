@@ -14,7 +14,7 @@ FORMS = ("equation 19", "rotate first", "rotated denominator", "one plus cosine"
 
 
 def feature_map(x):
-    """elu(x) + 1: positive everywhere, x + 1 above 0 and e^x below.
+    """elu(x) + 1: x + 1 above 0 and e^x below, so positive; below −745, or −104 in float32, e^x rounds to 0.
 
     x        (...)  floating
     returns  (...)  dtype of x
@@ -104,7 +104,7 @@ def prefix_summed(a, b, c, d, v, chunk=64):
         raise ValueError(f"chunk must be at least 1 word, got {chunk}")
     out = np.empty(v.shape, np.result_type(a, v))
     state = np.zeros((*a.shape[:-2], a.shape[-1], v.shape[-1]), out.dtype)  # (..., F, E)
-    total = np.zeros((*a.shape[:-2], a.shape[-1], 1), out.dtype)  # (..., F, 1)
+    total = np.zeros((*c.shape[:-2], c.shape[-1], 1), out.dtype)  # (..., F, 1)
     for start in range(0, v.shape[-2], chunk):
         A, B, C, D, V = (x[..., start : start + chunk, :] for x in (a, b, c, d, v))
         weights, parts = np.tril(A @ B.swapaxes(-1, -2)), np.tril(C @ D.swapaxes(-1, -2))

@@ -11,7 +11,7 @@ from ropebook.rotation_torch import apply_table
 
 
 def feature_map(x):
-    """elu(x) + 1: positive everywhere. RoFormer eq. 18."""
+    """elu(x) + 1: positive; below −38, or −18 in float32, it rounds to 0, since torch adds the 1 to e^x − 1. RoFormer eq. 18."""
     return F.elu(x) + 1
 
 
