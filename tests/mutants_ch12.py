@@ -131,6 +131,19 @@ def ramp_without_rounding(d, base, factor, length, slow, fast):
     return extension.Spectrum((1 - kept) * theta / factor + kept * theta)
 
 
+def ramp_between_swapped_ends(d, base, factor, length, slow, fast):
+    """YaRN's code with its two ends exchanged."""
+    index = lambda turns: d * math.log(length / (turns * TURN)) / (2 * math.log(base))
+    first, last = math.floor(index(slow)), math.ceil(index(fast))
+    kept, theta = 1 - np.clip((np.arange(d // 2) - first) / (last - first), 0, 1), frequencies(d, base)
+    return extension.Spectrum((1 - kept) * theta / factor + kept * theta)
+
+
+def parts_as_asked(d, base, factor, length, slow, fast):
+    """By parts, whichever end is the larger."""
+    return extension.Spectrum(parts(frequencies(d, base), factor, length, slow, fast))
+
+
 def ramp_of_litgpt(d, base, factor, length, slow, fast):
     """Its two ends the wrong way round."""
     kept = extension.yarn_code(d, base, 2.0, length, slow, fast).theta / frequencies(d, base) * 2 - 1
@@ -255,7 +268,8 @@ MUTANTS = [
     ("12.3", parts_in_place, "writes into `theta`"),
     ("12.3", lambda *a: parts(*a)[:-1], "one speed for each pair"),
     ("12.4", but(yarn=yarn(extension.yarn_paper)), "the paper's ramp"),
-    ("12.4", but(yarn=yarn(ends=lambda c: ends(c)[::-1])), "beta_slow comes before beta_fast"),
+    ("12.4", but(yarn=yarn(ends=lambda c: ends(c)[::-1])), "slow must be above 0 and below fast"),
+    ("12.4", but(yarn=yarn(ramp_between_swapped_ends)), "beta_slow is the smaller number of turns"),
     ("12.4", but(yarn=yarn(ends=lambda c: (1, 32))), "where beta_slow and beta_fast are missing"),
     ("12.4", but(yarn=yarn(ends=lambda c: (1, 4))), "those of Llama 3"),
     ("12.4", but(yarn=yarn(ramp_without_rounding)), "rounded down, the last up"),
@@ -271,8 +285,8 @@ MUTANTS = [
     ("12.4", but(yarn=lambda c, d: (yarn()(c, d)[0] * yarn()(c, d)[1], 1.0)), "the scale is in your speeds"),
     ("12.4", but(yarn=lambda c, d: (frequencies(d, c["rope_theta"]), 1.0)), "Is config[\"rope_type\"] read?"),
     ("12.4", but(yarn=lambda c, d: (frequencies(d, c["rope_theta"]) / c["factor"], 1.0)), "keeps the fast ones"),
-    ("12.4", but(llama3=llama(lambda c: (c["high_freq_factor"], c["low_freq_factor"]), extension.by_parts)), "the two ends are swapped: the low"),
-    ("12.4", but(llama3=llama(lambda c: (c["high_freq_factor"], c["low_freq_factor"]))), "the two ends are swapped: the low"),
+    ("12.4", but(llama3=llama(lambda c: (c["high_freq_factor"], c["low_freq_factor"]))), "slow must be above 0 and below fast"),
+    ("12.4", but(llama3=llama(lambda c: (c["high_freq_factor"], c["low_freq_factor"]), parts_as_asked)), "the two ends are swapped: the low"),
     ("12.4", but(llama3=llama(lambda c: (1, 4))), "Are low_freq_factor and high_freq_factor read?"),
     ("12.4", but(llama3=llama(lambda c: (c["low_freq_factor"], c["high_freq_factor"]), extension.yarn_code)), "This kind's is even in the turns"),
     ("12.4", but(llama3=llama(ends)), "your ends are YaRN's"),

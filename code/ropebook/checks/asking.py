@@ -2,6 +2,7 @@
 
 import sys
 import sysconfig
+import tracemalloc
 from contextlib import contextmanager
 
 import numpy as np
@@ -27,6 +28,16 @@ def asked(answer, name, first, *args):
         raise
     except Exception as error:
         raise Wrong(f"For {name} your answer stopped with {type(error).__name__}: {error}") from None
+
+
+def asked_for_memory(answer, name, *args):
+    """The answer's result for a later case, as `asked`, and the most bytes that it held at once, of Python's and NumPy's."""
+    tracemalloc.start()
+    try:
+        tracemalloc.clear_traces()
+        return asked(answer, name, False, *args), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def real_numbers(result):

@@ -1,10 +1,8 @@
 """Checkers of chapter 06, two layouts of one rotation."""
 
-import tracemalloc
-
 import numpy as np
 
-from ropebook.checks.asking import asked, ending, real_numbers
+from ropebook.checks.asking import asked, asked_for_memory, ending, real_numbers
 from ropebook.checks.ch06_boxes import ILLS, SCORES, turner
 from ropebook.exercises import Wrong, exercise
 from ropebook.layouts import head_rows_to_half_split, head_rows_to_interleaved
@@ -57,13 +55,8 @@ def riffles_needed(answer):
         with ending(LINES, _endless(d)):
             result = asked(answer, f"d = {d}", d == DECKS[0], d)
         _check_count(d, result)
-    tracemalloc.start()
-    tracemalloc.clear_traces()
-    try:
-        _check_count(2**18, asked(answer, "d = 2**18", False, 2**18))
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    result, peak = asked_for_memory(answer, "d = 2**18", 2**18)
+    _check_count(2**18, result)
     if peak > DECK:
         raise Wrong(f"Right, but for d = 2**18 it takes {peak / 1e6:.0f} MB: it holds as many numbers as there are cards. "
                     "Follow one card, as (6d) does.")

@@ -1,10 +1,8 @@
 """Checkers of chapter 10, attention against distance."""
 
-import tracemalloc
-
 import numpy as np
 
-from ropebook.checks.asking import asked, ending, one_number, real_numbers
+from ropebook.checks.asking import asked, asked_for_memory, ending, one_number, real_numbers
 from ropebook.decay import abel_bound, partial_sums, trivial_bound
 from ropebook.exercises import Wrong, exercise
 from ropebook.frequencies import frequencies
@@ -203,13 +201,8 @@ def base_for(answer):
         _check_base(length, d, _number(result, name))
     length, d = LONG
     name = f"length = {length:,}, d = {d}"
-    tracemalloc.start()
-    try:
-        tracemalloc.clear_traces()
-        _check_base(length, d, _number(asked(answer, name, False, length, d), name))
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    result, peak = asked_for_memory(answer, name, length, d)
+    _check_base(length, d, _number(result, name))
     if peak > ROOM:
         raise Wrong(f"Right, but for {name} it takes {peak / 1e6:.0f} MB: the table of all angles. Work through the offsets in blocks.")
     return "At d = 64 ten times the base carries likeness 1.7 to 7.3 times as far: a sum of waves makes uneven steps."

@@ -1,10 +1,8 @@
 """Checkers of chapter 11, linear attention with RoPE."""
 
-import tracemalloc
-
 import numpy as np
 
-from ropebook.checks.asking import asked, one_number, real_numbers
+from ropebook.checks.asking import asked, asked_for_memory, one_number, real_numbers
 from ropebook.checks.ch11_mistakes import ROPE_MISTAKES, SHARE_MISTAKES, STEP_MISTAKES, SUM_MISTAKES, causal, mean, rope, share
 from ropebook.exercises import Wrong, exercise
 from ropebook.frequencies import frequencies
@@ -42,13 +40,7 @@ def _many_words(answer, case):
     for T in MANY:
         arguments, right = case(T)
         name = f"{T:,} words"
-        tracemalloc.start()
-        try:
-            tracemalloc.clear_traces()
-            result = asked(answer, name, False, *arguments)
-            _, peak = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
+        result, peak = asked_for_memory(answer, name, *arguments)
         if peak > ROOM:
             raise Wrong(f"Right for a few words, but for {name} it takes {peak / 1e6:.0f} MB: that looks like a table of T² weights. "
                         "Multiply keys and values first, as on the right of (11a).")

@@ -69,9 +69,10 @@ def _without_ends(config):
     return {key: value for key, value in config.items() if key not in ("beta_slow", "beta_fast")}
 
 
-def _swapped(config, a, b, d):
-    defaults = {"beta_slow": 1.0, "beta_fast": 32.0} | config
-    return asked_for(config, d, **{a: defaults[b], b: defaults[a]}).theta
+def _ends_swapped(config, d):
+    theta, slow, fast = frequencies(d, config["rope_theta"]), config["high_freq_factor"], config["low_freq_factor"]
+    kept = np.clip((config[LENGTH] * theta / (2 * np.pi) - slow) / (fast - slow), 0, 1)
+    return (1 - kept) * theta / config["factor"] + kept * theta
 
 
 SPEED_MISTAKES = (  # kind, lesson, speeds
@@ -81,9 +82,7 @@ SPEED_MISTAKES = (  # kind, lesson, speeds
     ("llama3", "those are the speeds as they were. Is config[\"rope_type\"] read?", lambda c, d: frequencies(d, c["rope_theta"])),
     ("llama3", "every pair is divided by the factor. This kind keeps the fast ones.", lambda c, d: frequencies(d, c["rope_theta"]) / c["factor"]),
     ("llama3", "the two ends are swapped: the low frequency factor is the number of turns below which a pair is slow.",
-     lambda c, d: _swapped(c, "low_freq_factor", "high_freq_factor", d)),
-    ("llama3", "the two ends are swapped: the low frequency factor is the number of turns below which a pair is slow.",
-     lambda c, d: _by_turns({**c, "beta_slow": c["high_freq_factor"], "beta_fast": c["low_freq_factor"]}, d)),
+     _ends_swapped),
     ("llama3", "your ends are 1 and 4. Are low_freq_factor and high_freq_factor read?",
      lambda c, d: asked_for(c, d, low_freq_factor=1.0, high_freq_factor=4.0).theta),
     ("llama3", "your ramp is even in the number of the pair, as YaRN's code has it. This kind's is even in the turns.",
@@ -93,8 +92,7 @@ SPEED_MISTAKES = (  # kind, lesson, speeds
     ("yarn", "every pair is divided by the factor. This kind keeps the fast ones.", lambda c, d: frequencies(d, c["rope_theta"]) / c["factor"]),
     ("yarn", "that is the paper's ramp, even in the turns. Checkpoints want the code's, even in the number of the pair: yarn_code.", _by_turns),
     ("yarn", "your ends are 1 and 32. They hold only where beta_slow and beta_fast are missing.", lambda c, d: asked_for(_without_ends(c), d).theta),
-    ("yarn", "the two ends are swapped: beta_slow comes before beta_fast in yarn_code.", lambda c, d: _swapped(c, "beta_slow", "beta_fast", d)),
-    ("yarn", "the two ends are swapped: beta_slow comes before beta_fast in yarn_code.",
+    ("yarn", "the two ends are swapped: beta_slow is the smaller number of turns, that of the slow pairs.",
      _yarn(lambda i, at, slow, fast: 1 - (i - np.floor(at(slow))) / (np.ceil(at(fast)) - np.floor(at(slow))))),
     ("yarn", "your ramp is the wrong way round: it keeps the slow pairs. The share that is kept falls from 1 to 0.",
      _yarn(lambda i, at, slow, fast: (i - max(np.floor(at(fast)), 0)) / (np.ceil(at(slow)) - max(np.floor(at(fast)), 0)))),
