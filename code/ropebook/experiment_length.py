@@ -37,7 +37,7 @@ METHODS = {
     "Llama 3": lambda d, base, s: llama3(d, base, s, LENGTH),
     "base 500,000": lambda d, base, s: rebased(d, 500_000.0),
 }
-SETTINGS = tuple({"model": name} for name in ("RoPE", "ALiBi", "sinusoidal", "learned", "NoPE", "p-RoPE"))
+SETTINGS = tuple({"model": name} for name in ("RoPE", "ALiBi", "sinusoidal", "NoPE", "p-RoPE"))  # a learned table ends with the training texts
 
 
 @lru_cache(maxsize=1)
@@ -53,7 +53,7 @@ def new_run(setting, seed):
     train, _, _, vocabulary = texts()
     torch.manual_seed(seed)
     name = "RoPE" if setting["model"] == "p-RoPE" else setting["model"]
-    model = RoFormer(RoFormerConfig(vocabulary, encoding=name, causal=True, longest=LENGTH))
+    model = RoFormer(RoFormerConfig(vocabulary, encoding=name, causal=True))
     if setting["model"] == "p-RoPE":
         model.theta = proportional(model.config.head_dim, model.config.base, SHARE).theta
     return CausalTrainer(model, train, TrainingConfig(steps=STEPS, length=LENGTH, seed=seed))
@@ -100,16 +100,15 @@ def trained(setting, seed):
     """
     trainer, found = new_run(setting, seed), {}
     model, kind = trainer.model, setting["model"]
-    factors = (1,) if kind == "learned" else FACTORS  # the learned table ends
     while trainer.done < STEPS:
         trainer.step()
         if trainer.done == EARLY:
-            found["early"] = by_length(model, factors=factors)
+            found["early"] = by_length(model)
             if kind == "RoPE":
                 found["early PI"] = by_length(model, "PI")
                 set_method(model, "none", 1)
-    found["by length"] = by_length(model, factors=factors)
-    found["shifted"] = [[start, loss(model, LENGTH, start)] for start in SHIFTS if kind != "learned" or not start]
+    found["by length"] = by_length(model)
+    found["shifted"] = [[start, loss(model, LENGTH, start)] for start in SHIFTS]
     if kind == "RoPE":
         found["zero-shot"] = {method: by_length(model, method, FACTORS[1:]) for method in METHODS}
         found["fine-tuned"] = {method: tuned(model.state_dict(), seed, method) for method in METHODS}
