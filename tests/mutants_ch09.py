@@ -45,6 +45,21 @@ def search(tolerance, theta, top=200_000, product=np.float32, true_speed=np.floa
     return int(at[pick(bad), 0]) if bad.any() else none
 
 
+def without_end(tolerance, theta):
+    """Exercise 9.2 with a loop that looks beyond 200,000."""
+    speeds, at = theta.astype(np.float32), 0
+    while (abs((np.float32(at + 1) * speeds).astype(float) - (at + 1) * speeds.astype(float)) <= tolerance).all():
+        at += 1
+    return at
+
+
+def single_product(tolerance, theta):
+    """Exercise 9.2 with an angle that is rounded once, from the speed as it was."""
+    at = np.arange(200_001)[:, None]
+    bad = (abs((at * theta).astype(np.float32) - at * theta.astype(np.float32).astype(np.float64)) > tolerance).any(axis=1)
+    return int(np.argmax(bad)) - 1 if bad.any() else 200_000
+
+
 def one_by_one(tolerance, theta):
     """The right answer to exercise 9.2, speed by speed and with tensors."""
     last = 200_000
@@ -70,6 +85,20 @@ def by_hand(keys, start, base=10000.0, work=torch.float64, axes=(slice(None), No
     angle = sign * (start.to(work)[:, None] * theta).double()[axes]
     pairs = torch.view_as_complex(keys.double().unflatten(-1, (-1, 2)).contiguous())
     return torch.view_as_real(pairs * torch.polar(torch.ones_like(angle), angle)).flatten(-2).to(keys.dtype)
+
+
+def rounded_table(keys, start, base=10000.0, turn=torch.float64):
+    """Exercise 9.3 with angles in float64, but cosines and sines in the dtype of the keys; turn: where they are multiplied."""
+    angle = (start.double()[:, None] * torch.tensor(frequencies(keys.shape[-1], base)))[:, None, None]
+    cos, sin = (x.to(keys.dtype).to(turn or keys.dtype) for x in (angle.cos(), angle.sin()))
+    first, second = keys[..., 0::2].to(cos.dtype), keys[..., 1::2].to(cos.dtype)
+    return torch.stack([first * cos - second * sin, first * sin + second * cos], dim=-1).flatten(-2).to(keys.dtype)
+
+
+def by_way_of_nothing(keys, start, base=10000.0):
+    """Turned back to nothing, rounded, and turned again."""
+    T, theta = keys.shape[2], frequencies(keys.shape[-1], base)
+    return rotation_torch.rotate(rotation_torch.rotate(keys, -torch.arange(T), theta), start[:, None] + torch.arange(T), theta)
 
 
 def in_place(keys, start, base=10000.0):
@@ -111,6 +140,17 @@ def whole_table(score, rng):
                 if any(abs(score(q, k, m + s, n + s) - score_here) > 1e-5 for s in shifts):
                     return np.False_
     return np.True_
+
+
+def relative_change(score, rng):
+    """The change over the score, which may be near 0."""
+    for _ in range(1500):
+        q, k = rng.standard_normal((2, 16))
+        m, n, shift = (int(10 ** rng.uniform(0, 5.5)) - 1 for _ in range(3))
+        before, after = score(q, k, m, n), score(q, k, m + shift, n + shift)
+        if abs(after - before) > 1e-6 * abs(before):
+            return False
+    return True
 
 
 FIXED = np.random.default_rng(5).standard_normal((2, 16))
@@ -156,11 +196,14 @@ MUTANTS = [
     ("9.2", lambda tolerance, theta: min(int(tolerance * 2**24 / theta.max()), 200_000), "what the bound promises"),
     ("9.2", lambda *given: search(*given, places=lambda top: 2 ** np.arange(18), none=2**17), "You try powers of two only"),
     ("9.2", lambda *given: search(*given, top=199_999, none=199_999), "200,000 itself counts"),
-    ("9.2", lambda *given: search(*given, none=None), "nothing for tolerance 0.001 and the one speed 1"),
+    ("9.2", lambda *given: search(*given, none=None), "nothing for tolerance 0.0025 and speeds of D = 16"),
     ("9.2", lambda *given: search(*given, none=0), "every angle is within"),
     ("9.2", lambda tolerance, theta: search(tolerance / 2, theta), "every angle is within"),
     ("9.2", lambda tolerance, theta: search(2 * tolerance, theta), "off by more than"),
     ("9.2", lambda tolerance, theta: search(tolerance, theta, none=200_001), "beyond 200,000"),
+    ("9.2", lambda *given: search(*given, none=2**24), "M is at most 200,000"),
+    ("9.2", without_end, "M is at most 200,000"),
+    ("9.2", single_product, "One of the two products has the speed before it is rounded"),
     ("9.3", at_starts(lambda start, T: start[:, None] + torch.arange(T)), "turn by them again"),
     ("9.3", at_starts(lambda start, T: torch.arange(T)), "and not by the start"),
     ("9.3", at_starts(lambda start, T: start[:, None] - torch.arange(T)), "as if all stood at the start"),
@@ -179,7 +222,12 @@ MUTANTS = [
     ("9.3", in_place, "changes what it was given"),
     ("9.3", lambda keys, *given: moved(keys.double(), *given), "the dtype should be float32"),
     ("9.3", lambda *given: by_hand(*given, work=torch.float32), "right to the digits of float32 only"),
-    ("9.3", lambda keys, *given: by_hand(keys, *given, work=keys.dtype), "rounded to bfloat16 or less"),
+    ("9.3", lambda keys, *given: by_hand(keys, *given, work=keys.dtype), "rounded to float32 or less"),
+    ("9.3", lambda keys, *given: by_hand(keys, *given, work=torch.float64 if keys.dtype == torch.float32 else keys.dtype),
+     "rounded to bfloat16 or less"),
+    ("9.3", rounded_table, "some roundings to bfloat16, where one would do"),
+    ("9.3", lambda *given: rounded_table(*given, turn=None), "some roundings to bfloat16, where one would do"),
+    ("9.3", by_way_of_nothing, "some roundings to bfloat16, where one would do"),
     ("9.3", lambda *given: moved(*given).mT, "the shape should be"),
     ("9.3", lambda *given: moved(*given).numpy(), "Expected a tensor"),
     ("9.3", lambda keys, *given: moved(keys, *given) if len(keys) == 3 else None, "nothing for keys (2, 3, 4, 6)"),
@@ -189,6 +237,10 @@ MUTANTS = [
     ("9.4", judged(tolerance=0.1, reach=3, shifts=lambda rng: int(rng.integers(1, 100))), "invariant, and it is not"),
     ("9.4", judged(tolerance=0.5), "invariant, and it is not"),
     ("9.4", judged(tolerance=0.05), "angles in float32"),
+    ("9.4", judged(tolerance=1e-2), "a small wave of the query’s position"),
+    ("9.4", judged(tolerance=1e-3), "no more than 1e-6"),
+    ("9.4", judged(tolerance=1e-9), "RoPE that counts from 30,000,000. It changes by rounding alone"),
+    ("9.4", relative_change, "RoPE that counts from 30,000,000. It changes by rounding alone"),
     ("9.4", judged(of=lambda n, s: n), "calls this absolute, and it is invariant: RoPE."),
     ("9.4", judged(of=lambda n, s: n + 2 * s), "calls this absolute, and it is invariant: RoPE."),
     ("9.4", judged(shifts=lambda rng: 64 * int(rng.integers(1, 1000))), "modulo 64"),
@@ -215,6 +267,7 @@ ALSO_RIGHT = [
     ("9.1", grows),
     ("9.1", loop),
     ("9.1", by_torch),
+    ("9.1", lambda *given: torch.tensor(grows(*given), requires_grad=True)),
     ("9.2", search),
     ("9.2", one_by_one),
     ("9.2", lambda *given: np.array([float(search(*given))])),
@@ -226,5 +279,7 @@ ALSO_RIGHT = [
     ("9.4", draws),
     ("9.4", judged(tolerance=2e-5, count=1500)),
     ("9.4", judged(same=0.5)),
+    ("9.4", judged(count=200, words=lambda rng: rng.standard_normal((2, 16)).tolist())),
+    ("9.4", judged(count=200, words=lambda rng: torch.from_numpy(rng.standard_normal((2, 16))))),
     ("9.4", whole_table),
 ]

@@ -1,11 +1,13 @@
 """Wrong answers to the exercises of chapter 11, each with part of the lesson that its checker must give."""
 
+import json
+import pickle
 from functools import partial
 
 import numpy as np
 import torch
 
-from ropebook import frequencies, linear_torch, rotate, rotate_half_split
+from ropebook import frequencies, linear_torch, rotate, rotate_half_split, rotation_matrix
 from ropebook.linear import feature_map, sides, summed
 from ropebook.rotation_torch import rotation_table
 
@@ -20,6 +22,13 @@ def by_sums(a, b, v, divided=lambda a, b: (a @ b.sum(axis=0))[:, None]):
 def by_table(a, b, v, dtype=float):
     weights = a.astype(dtype) @ b.T.astype(dtype)
     return weights @ v / weights.sum(axis=1, keepdims=True)
+
+
+def tensor_table(a, b, v, dtype=torch.float64):
+    """The table in memory that Python does not count."""
+    a, b, v = (torch.tensor(x, dtype=dtype) for x in (a, b, v))
+    weights = a @ b.T
+    return weights @ v / weights.sum(dim=1, keepdim=True)
 
 
 def softmax(scores):
@@ -141,6 +150,60 @@ def keeps_positions(state, q, k, v, at, theta):
     return out, (sums, [*places, at])
 
 
+def room_for_words(count, state, q, k, v, at, theta):
+    """Memory for a number of words, filled one by one."""
+    rows, known = state or (np.zeros((count, len(q) + len(v) + 1)), 0)
+    rows = rows.copy()
+    rows[known] = *k, *v, at
+    *_, out = keeps_all_words([(row[: len(q)], row[len(q) : -1], row[-1]) for row in rows[:known]], q, k, v, at, theta)[:1]
+    return out, (rows, known + 1)
+
+
+def words_in_a_closure(state, q, k, v, at, theta):
+    out, words = keeps_all_words(state and state(), q, k, v, at, theta)
+    return out, lambda: words
+
+
+class Words:
+    __slots__ = ("words",)
+
+
+def words_in_slots(state, q, k, v, at, theta):
+    new = Words()
+    out, new.words = keeps_all_words(state and state.words, q, k, v, at, theta)
+    return out, new
+
+
+def words_in_text(state, q, k, v, at, theta):
+    old = [(np.array(key), np.array(value), place) for key, value, place in json.loads(state or "[]")]
+    out, words = keeps_all_words(old, q, k, v, at, theta)
+    return out, json.dumps([(key.tolist(), value.tolist(), place) for key, value, place in words])
+
+
+def sums_in_text(state, q, k, v, at, theta):
+    """The right answer to exercise 11.3 with a state of characters."""
+    out, sums = step(state and tuple(np.array(x) for x in json.loads(state)), q, k, v, at, theta)
+    return out, json.dumps([x.tolist() for x in sums])
+
+
+def sums_in_bytes(state, q, k, v, at, theta):
+    out, sums = step(state and pickle.loads(state), q, k, v, at, theta)
+    return out, pickle.dumps(sums)
+
+
+def turned_back(state, q, k, v, at, theta):
+    """The right answer to exercise 11.3 with a matrix that is turned on to each new word, whose query and key stay as they are."""
+    c, d = feature_map(q), feature_map(k)
+    S, total, last = state or (np.zeros((len(q), len(v))), np.zeros(len(q)), at)
+    S, total = rotation_matrix(last - at, theta) @ S + np.outer(d, v), total + d
+    return c @ S / (c @ total), (S, total, at)
+
+
+def with_gradients(state, q, k, v, at, theta):
+    out, sums = step_in_torch(state, q, k, v, at, theta)
+    return out.requires_grad_(), sums
+
+
 def in_place(state, q, k, v, at, theta):
     out, (S, total) = step(state, q, k, v, at, theta)
     if state is None:
@@ -248,9 +311,9 @@ def over_offsets(a, b, base=10000.0, count=1000, turn=rotate):
     return (turned @ b).min() / (a @ b)
 
 
-def by_searching(a, b):
+def by_searching(a, b, count=10_001):
     """The right answer to exercise 11.4 by trying angles, pair by pair."""
-    angles = np.linspace(0, 2 * np.pi, 10_001)
+    angles = np.linspace(0, 2 * np.pi, count)
     least = [(np.cos(angles) * (p * r + q * s) + np.sin(angles) * (p * s - q * r)).min()
              for (p, q), (r, s) in zip(a.reshape(-1, 2), b.reshape(-1, 2))]
     return sum(least) / np.dot(a, b)
@@ -259,6 +322,8 @@ def by_searching(a, b):
 MUTANTS = [
     ("11.1", by_table, "3,000 words it takes"),
     ("11.1", partial(by_table, dtype=np.float32), "3,000 words it takes"),
+    ("11.1", tensor_table, "3,000 words it takes 72 MB"),
+    ("11.1", partial(tensor_table, dtype=torch.float32), "3,000 words it takes 36 MB"),
     ("11.1", lambda a, b, v: a @ b.T @ v / (a @ b.sum(axis=0))[:, None], "a table of T² weights"),
     ("11.1", lambda a, b, v: by_sums(a, b, v, lambda a, b: (a @ b.T).sum(axis=1)[:, None]), "a table of T² weights"),
     ("11.1", lambda a, b, v: softmax(a @ b.T) @ v, "outputs of softmax attention"),
@@ -301,7 +366,10 @@ MUTANTS = [
     ("11.2", partial(equation_19, phi=elu), "feature_map has the 1"),
     ("11.2", partial(equation_19, phi=lambda x: x), "their own features"),
     ("11.2", partial(equation_19, phi=np.exp), "your features are e^x"),
-    ("11.2", partial(equation_19, phi=lambda x: feature_map(feature_map(x))), "feature_map is wanted once"),
+    ("11.2", partial(equation_19, phi=lambda x: feature_map(feature_map(x))), "your features are elu + 2"),
+    ("11.2", partial(equation_19, phi=lambda x: feature_map(x) + 1), "your features are elu + 2"),
+    ("11.2", over(lambda a, b, c, d: a @ d.sum(axis=0)), "the sum below has bare features"),
+    ("11.2", over(lambda a, b, c, d: c @ b.sum(axis=0)), "the sum below has bare features"),
     ("11.2", over(lambda a, b, c, d: np.ones(len(a))), "not divided"),
     ("11.2", over(lambda a, b, c, d: (c @ d.sum(axis=0)) ** 2), "divide twice"),
     ("11.2", over(lambda a, b, c, d: np.full(len(a), len(a))), "divide by the number of words"),
@@ -317,6 +385,13 @@ MUTANTS = [
     ("11.2", lambda q, k, v, at, theta: equation_19(q, k, v, at, theta) if len(q) < 9 else None, "nothing for 3,000 words"),
     ("11.3", keeps_all_words, "it grows. Keep the sums, not the words"),
     ("11.3", keeps_positions, "it grows. Keep the sums, not the words"),
+    ("11.3", partial(room_for_words, 1000), "Room for a number of words is full after so many"),
+    ("11.3", partial(room_for_words, 64), "Room for a number of words is full after so many"),
+    ("11.3", partial(room_for_words, 30), "stopped with IndexError"),
+    ("11.3", words_in_a_closure, "it grows. Keep the sums, not the words"),
+    ("11.3", words_in_slots, "it grows. Keep the sums, not the words"),
+    ("11.3", words_in_text, "it grows. Keep the sums, not the words"),
+    ("11.3", lambda state, q, k, v, at, theta: step(state, q, k, v, int(at), theta), "you round the position"),
     ("11.3", in_place, "changes the state that it is handed"),
     ("11.3", total_in_place, "changes the state that it is handed"),
     ("11.3", partial(step, late=(True, True)), "add it to the sums before you read them"),
@@ -366,6 +441,7 @@ MUTANTS = [
     ("11.4", lambda a, b: lowest(a, b) * 2 / len(a), "mean over the pairs"),
     ("11.4", lambda a, b: -(lengths(a) * lengths(b)).max() / (a @ b), "lowest pair alone"),
     ("11.4", lambda a, b: -lengths(a) * lengths(b) / (a @ b), "Return one number"),
+    ("11.4", partial(by_searching, count=101), "gives -1.05979, lower than your -1.05941"),
     ("11.4", lambda a, b: 2 * lowest(a, b), "no choice of angles gives"),
     ("11.4", lambda a, b: lowest(a, b) if len(a) > 2 else None, "nothing for D = 2"),
 ]
@@ -389,6 +465,10 @@ ALSO_RIGHT = [
     ("11.3", transposed_in_one_array),
     ("11.3", step_in_torch),
     ("11.3", copies_first),
+    ("11.3", sums_in_text),
+    ("11.3", sums_in_bytes),
+    ("11.3", turned_back),
+    ("11.3", with_gradients),
     ("11.4", lowest),
     ("11.4", by_searching),
     ("11.4", lambda a, b: [-np.abs((a[0::2] + 1j * a[1::2]) * (b[0::2] + 1j * b[1::2])).sum() / np.vdot(a, b)]),

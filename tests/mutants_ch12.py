@@ -131,6 +131,18 @@ def ramp_without_rounding(d, base, factor, length, slow, fast):
     return extension.Spectrum((1 - kept) * theta / factor + kept * theta)
 
 
+def ramp_from_before_the_first(d, base, factor, length, slow, fast, first=-np.inf, last=np.inf):
+    """YaRN's code with other limits to its two ends."""
+    index = lambda turns: d * math.log(length / (turns * TURN)) / (2 * math.log(base))
+    first, last = max(math.floor(index(fast)), first), min(math.ceil(index(slow)), last)
+    kept, theta = 1 - np.clip((np.arange(d // 2) - first) / (last - first), 0, 1), frequencies(d, base)
+    return extension.Spectrum((1 - kept) * theta / factor + kept * theta)
+
+
+def ramp_to_the_last(d, *args):
+    return ramp_from_before_the_first(d, *args, first=0, last=d // 2 - 1)
+
+
 def ramp_between_swapped_ends(d, base, factor, length, slow, fast):
     """YaRN's code with its two ends exchanged."""
     index = lambda turns: d * math.log(length / (turns * TURN)) / (2 * math.log(base))
@@ -198,6 +210,8 @@ MUTANTS = [
     ("12.1", lambda t, n, m: new(t, n, m, full=1, last=0), "2π radians, not 1"),
     ("12.1", lambda t, n, m: new(t, n, m, full=np.pi), "not π"),
     ("12.1", lambda t, n, m: new(t, n, m, full=360), "yours is 360"),
+    ("12.1", lambda t, n, m: new(t, n, m, full=6.28), "pair 0 has made 0.99965 turns"),
+    ("12.1", lambda t, n, m: new(t, n, m, full=6.3), "pair 1 has made 1.0003 turns"),
     ("12.1", lambda t, n, m: (m - 1) * t < TURN, "not been round at the end of the longer text"),
     ("12.1", lambda t, n, m: (m - 1) * t >= TURN, "What counts is whether they were round before"),
     ("12.1", lambda t, n, m: ((m - 1) * t >= TURN) & new(t, n, m), "A pair that does not get that far"),
@@ -229,6 +243,7 @@ MUTANTS = [
     ("12.2", lambda i, s, d, b=1e4: base(i, s, d), "Is `b` used?"),
     ("12.2", lambda i, s, d, b=1e4: b ** (-2 * i / d) / s, "the pair's speed"),
     ("12.2", lambda i, s, d, b=1e4: b, "the base as it was"),
+    ("12.2", lambda i, s, d, b=1e4: round(base(i, s, d, b)), "times as slow as with 50"),
     ("12.2", lambda i, s, d, b=1e4: -base(i, s, d, b), "a base is positive"),
     ("12.2", lambda i, s, d, b=1e4: base(i, s**1.5, d, b), "times as slow as with"),
     ("12.2", lambda i, s, d, b=1e4: b * s ** (d / (2 * i)), "stops with ZeroDivisionError"),
@@ -273,6 +288,8 @@ MUTANTS = [
     ("12.4", but(yarn=yarn(ends=lambda c: (1, 32))), "where beta_slow and beta_fast are missing"),
     ("12.4", but(yarn=yarn(ends=lambda c: (1, 4))), "those of Llama 3"),
     ("12.4", but(yarn=yarn(ramp_without_rounding)), "rounded down, the last up"),
+    ("12.4", but(yarn=yarn(ramp_from_before_the_first)), "begins it at pair 0 at the earliest"),
+    ("12.4", but(yarn=yarn(ramp_to_the_last)), "lets it end behind it"),
     ("12.4", but(yarn=yarn(ramp_of_litgpt)), "it keeps the slow pairs"),
     ("12.4", but(yarn=yarn(length=lambda c: c["factor"] * c[LENGTH])), "not of the longer text"),
     ("12.4", but(yarn=yarn(scale=lambda c: 0.1 * math.log(c["factor"]) + 1)), "only where attention_factor is missing"),
@@ -303,6 +320,9 @@ MUTANTS = [
     ("12.4", without_refusal, "'dynamic', so raise a ValueError that names it; yours returns speeds"),
     ("12.4", lambda config, d: spectrum({**config, "rope_type": config["rope_type"][:4]}, d) if "yarn" in config["rope_type"] else spectrum(config, d),
      "'yarn2', so raise"),
+    ("12.4", lambda config, d: spectrum({**config, "rope_type": "llama3"} if config["rope_type"].startswith("llama") else config, d),
+     "'llama', so raise"),
+    ("12.4", lambda config, d: (spectrum(config, d)[0], None), "got None"),
     ("12.4", with_a_dictionary, "yours stops with KeyError"),
     ("12.4", without_a_name, "yours says only 'unknown kind'"),
     ("12.4", popping, "changes the configuration"),
@@ -323,6 +343,7 @@ ALSO_RIGHT = [
     ("12.2", lambda i, s, d, b=1e4: (b ** (2 * i / d) * s) ** (d / 2 / i) if i else int("no")),
     ("12.3", parts),
     ("12.3", parts_one_by_one),
+    ("12.3", lambda *a: torch.tensor(parts(*a), requires_grad=True)),
     ("12.3", lambda t, *rest: torch.from_numpy(parts(t.astype(np.float32), *rest))),
     ("12.3", lambda t, s, *rest: t - (1 - share(t, *rest)) * (t - t / s)),
     ("12.4", spectrum),

@@ -174,7 +174,7 @@ def test_7b_2_float64_is_as_near_as_the_bound_says():
 
 
 def test_9_2_reaches_are_those_of_exact_fractions():
-    """Positions one by one, in fractions, up to the first that fails; of the two that never fail, every 97th."""
+    """Positions one by one, in fractions, up to the first that fails; of the three that never fail, every 97th."""
     for tolerance, _, theta in ch09.REACHES:
         right, speeds = ch09.reach(tolerance, theta), theta.astype(np.float32)
         fits = lambda at: all(abs(Fraction(float(np.float32(at) * speed)) - at * Fraction(float(speed))) <= tolerance for speed in speeds)
@@ -200,7 +200,7 @@ def test_12_1_no_case_is_on_the_edge():
     just_before = 0
     for theta, length, longer in ch12.ROUNDS:
         seen = (length - 1) * theta
-        assert np.abs(seen / ch12.TURN - 1).min() > 1e-3
+        assert np.abs(seen / ch12.TURN - 1).min() > 1e-4  # float32 is off by 1e-6, and 6.28 for 2π by 5e-4
         beyond = np.arange(length, longer)[:, None] * theta  # (T, D/2)
         expected = ch12.new_angles(theta, length, longer)
         for angle in (beyond, beyond % ch12.TURN):

@@ -31,19 +31,50 @@ def asked(answer, name, first, *args):
 
 
 def asked_for_memory(answer, name, *args):
-    """The answer's result for a later case, as `asked`, and the most bytes that it held at once, of Python's and NumPy's."""
-    tracemalloc.start()
-    try:
-        tracemalloc.clear_traces()
-        return asked(answer, name, False, *args), tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    """The answer's result for a later case, as `asked`, and the most bytes that it held at once, of Python's and NumPy's.
+
+    tracemalloc does not see tensors: of these the largest counts, if it is larger than all that.
+    """
+    with _largest_tensor() as largest:
+        tracemalloc.start()
+        try:
+            tracemalloc.clear_traces()
+            result = asked(answer, name, False, *args)
+            return result, max(tracemalloc.get_traced_memory()[1], *largest)
+        finally:
+            tracemalloc.stop()
+
+
+@contextmanager
+def _largest_tensor():
+    """[bytes of the largest tensor that a function of torch returns inside], [0] where nobody has imported torch."""
+    largest = [0]
+    if "torch" not in sys.modules:
+        yield largest
+        return
+    from torch import Tensor, strided
+    from torch.overrides import TorchFunctionMode
+
+    class Watch(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            made = func(*args, **(kwargs or {}))
+            if isinstance(made, Tensor) and made.layout == strided:
+                largest[0] = max(largest[0], made.untyped_storage().nbytes())
+            return made
+
+    with Watch():
+        yield largest
 
 
 def real_numbers(result):
     """The reader's result, a number, list, array or tensor, as real, finite float64 numbers."""
+    if hasattr(result, "detach"):  # a tensor; NumPy takes none that has a gradient, and no bfloat16
+        result = result.detach().resolve_conj()
+        result = result.double() if result.is_floating_point() else result
     try:
         got = np.asarray(result)
+        if got.dtype == object and any(entry is None for entry in got.flat):
+            raise Wrong("Expected numbers, got None.")
         if got.dtype.kind in "cSU":
             raise Wrong(f"Expected real numbers, got {'complex ones' if got.dtype.kind == 'c' else 'text'}.")
         got = got.astype(np.float64)

@@ -112,4 +112,7 @@ BOXES = (  # name, score, whether it is invariant, advice
      _for_some(lambda q, k, m, n: q[-1] > 0, _turning(lambda at: 0 * THETA, lambda at: at * THETA)), False, WORDS),
     ("RoPE of the squares of positions", _by(lambda at: at * at * THETA), False, SIZES),
     ("RoPE up to 500,000, no position beyond", _by(lambda at: at * THETA * (at <= 500_000)), False, FAR),
+    ("RoPE that counts from 30,000,000", _by(lambda at: (at + 3e7) * THETA), True, ROUNDING),
+    ("RoPE and a small wave of the query’s position", _rope(more=lambda q, k, m, n: 2e-4 * np.sin(m)), False,
+     "It changes by 4 · 10⁻⁴ at most. Rounding explains 1e-7: allow no more than 1e-6."),
 )  # fmt: skip

@@ -24,7 +24,7 @@ def _compare(name, got, right, mistakes=(), case=()):
     with np.errstate(all="ignore"):
         lesson = next((lesson for lesson, wrong in mistakes if _near(got, wrong(*case))), None)
     t, e = np.unravel_index(np.abs(got - right).argmax(), right.shape)
-    raise Wrong(f"For {name}: {lesson or f'entry {e} of word {t} should be {right[t, e]:.3f}; yours is {got[t, e]:.3f}.'}")
+    raise Wrong(f"For {name}: {lesson or f'entry {e} of word {t} should be {right[t, e]:.6g}; yours is {got[t, e]:.6g}.'}")
 
 
 def _rows(result, name, right):
@@ -124,7 +124,7 @@ def step(answer):
             outputs.append(out)
             states.append(state)
         _compare(name, np.array(outputs), causal(*text), *_causes(outputs, text, first))
-        _check_size(_size(states[2]), _size(state), len(outputs))
+        _check_size(_size(states[2]), _size(state), len(outputs), np.size(text[1]) + np.size(text[2]))
     _check_two_at_once(answer, first)
     _check_going_back(answer, first)
     return "The whole past in D · E + D numbers, however long it is, and every old state is still good to go on from."
@@ -157,22 +157,32 @@ def _output(out, name, alone, shape):
 
 
 def _size(state):
-    """How many numbers a state holds, whatever it is made of."""
+    """How many numbers a state holds, whatever it is made of; 8 characters or bytes are taken for one."""
     if hasattr(state, "shape"):
         return int(np.prod(state.shape))
+    if isinstance(state, (str, bytes)):
+        return len(state) // 8
     if isinstance(state, dict):
         return _size(list(state.values()))
+    if getattr(state, "__closure__", None):
+        return _size([cell.cell_contents for cell in state.__closure__])
     if hasattr(state, "__dict__"):
         return _size(vars(state))
-    if hasattr(state, "__iter__") and hasattr(state, "__len__") and not isinstance(state, str):
+    if hasattr(state, "__slots__") and not isinstance(state, (tuple, list)):
+        return _size([getattr(state, name) for name in state.__slots__])
+    if hasattr(state, "__iter__") and hasattr(state, "__len__"):
         return sum(map(_size, state))
     return 1
 
 
-def _check_size(after_two, at_end, words):
-    if at_end > after_two:
+def _check_size(after_two, at_end, words, told):
+    """told: the numbers in all keys and values of the text."""
+    if at_end > 1.25 * after_two:  # some more, for the same numbers in text differ in length
         raise Wrong(f"The outputs are right, but your state holds {after_two} numbers after two words and {at_end} after {words}: it grows. "
                     "Keep the sums, not the words.")
+    if at_end >= told:
+        raise Wrong(f"The outputs are right, but your state holds {at_end} numbers; the keys and values of all {words} words are {told}. "
+                    "Room for a number of words is full after so many. Keep the sums, not the words.")
 
 
 def _check_two_at_once(answer, text):
@@ -221,7 +231,7 @@ def lowest_share(answer):
 
 def _why_not_share(got, right):
     if got > right:
-        return (f"some choice of angles gives {right:.3f}, lower than your {got:.3f}. Each pair has an angle of its own, chosen freely: turn "
+        return (f"some choice of angles gives {right:.6g}, lower than your {got:.6g}. Each pair has an angle of its own, chosen freely: turn "
                 "its two vectors until they point in opposite ways.")
-    return (f"no choice of angles gives a share as low as your {got:.3f}; the lowest is {right:.3f}. A dot product of two vectors is never "
+    return (f"no choice of angles gives a share as low as your {got:.6g}; the lowest is {right:.6g}. A dot product of two vectors is never "
             "below minus the product of their lengths.")

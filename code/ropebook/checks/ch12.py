@@ -23,6 +23,7 @@ ROUNDS = (
     (MIXED, 2000, 2001),
     (frequencies(16, 2.0), 300, 900),
     (frequencies(6), 1, 2),
+    (np.array([6.281, 6.285, 20, 4]) / 4095, 4096, 8000),  # a little less than one turn, a little more
 )
 
 
@@ -50,7 +51,7 @@ def new_angles(theta, length, longer):
 def _why_not_new(got, theta, length, longer, pair):
     lesson = next((lesson for lesson, wrong in ROUND_MISTAKES if (got == wrong(theta, length, longer)).all()), None)
     before, after = ((last - 1) * theta[pair] / TURN for last in (length, longer))
-    turns = f"{before:.3g} turns at the end of the training and {after:.3g} at the end of the longer text"
+    turns = f"{before:.5g} turns at the end of the training and {after:.5g} at the end of the longer text"
     return lesson or f"pair {pair} has made {turns}, so {'nothing' if got[pair] else 'something'} is new to it."
 
 
@@ -76,7 +77,8 @@ ROUND_MISTAKES = (
     ("you say that nothing is new.", lambda t, n, m: t != t),
 )
 
-BASES = ((10, 4.0, 64, 5e5), (63, 8.0, 128, 1e4), (31, 8.0, 128, 1e4), (2, 1.5, 8, 500.0), (1, 3.0, 6, 1e4), (15, 16.0, 32, 2e4), (3, 1.0, 8, 1e4))
+# i, s, d, b; a base need not be whole: the fourth is 112.5
+BASES = ((10, 4.0, 64, 5e5), (63, 8.0, 128, 1e4), (31, 8.0, 128, 1e4), (2, 1.5, 8, 50.0), (1, 3.0, 6, 1e4), (15, 16.0, 32, 2e4), (3, 1.0, 8, 1e4))
 
 
 @exercise("12.2")

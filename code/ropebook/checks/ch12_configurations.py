@@ -17,11 +17,14 @@ CONFIGS = (  # head_dim, configuration
     (128, {"rope_type": "yarn", "rope_theta": 1e4, "factor": 16.0, LENGTH: 4096, "beta_fast": 20.0, "beta_slow": 2.0}),
     (64, {"rope_type": "yarn", "rope_theta": 1e4, "factor": 8.0, LENGTH: 1024, "attention_factor": 1.3, "beta_fast": 8.0, "beta_slow": 0.5}),
     (64, {"rope_type": "yarn", "rope_theta": 1e5, "factor": 40.0, LENGTH: 4096, "attention_factor": 1.0}),
+    (64, {"rope_type": "yarn", "rope_theta": 1e4, "factor": 8.0, LENGTH: 128}),  # the ramp would begin before the first pair
+    (64, {"rope_type": "yarn", "rope_theta": 1e4, "factor": 2.0, LENGTH: 131072}),  # it ends behind the last
 )
 UNKNOWN = (
     {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0},
     {"rope_type": "longrope", "rope_theta": 1e4, "factor": 8.0, LENGTH: 4096, "long_factor": [1.0] * 32, "short_factor": [1.0] * 32},
     {"rope_type": "yarn2", "rope_theta": 1e4, "factor": 8.0, LENGTH: 4096, "low_freq_factor": 1.0, "high_freq_factor": 4.0},
+    {"rope_type": "llama", "rope_theta": 1e4, "factor": 8.0, LENGTH: 4096, "low_freq_factor": 1.0, "high_freq_factor": 4.0},
 )
 
 
@@ -98,6 +101,10 @@ SPEED_MISTAKES = (  # kind, lesson, speeds
      _yarn(lambda i, at, slow, fast: (i - max(np.floor(at(fast)), 0)) / (np.ceil(at(slow)) - max(np.floor(at(fast)), 0)))),
     ("yarn", "the ramp of the code begins and ends at whole numbers of pairs: the first is rounded down, the last up.",
      _yarn(lambda i, at, slow, fast: 1 - (i - max(at(fast), 0)) / (at(slow) - max(at(fast), 0)))),
+    ("yarn", "your ramp begins before the first pair. The code begins it at pair 0 at the earliest.",
+     _yarn(lambda i, at, slow, fast: 1 - (i - np.floor(at(fast))) / (np.ceil(at(slow)) - np.floor(at(fast))))),
+    ("yarn", "you end the ramp at the last pair. The code lets it end behind it, at d − 1 at the latest.",
+     _yarn(lambda i, at, slow, fast: 1 - (i - max(np.floor(at(fast)), 0)) / (min(np.ceil(at(slow)), i[-1]) - max(np.floor(at(fast)), 0)))),
     ("yarn", "your ends are 1 and 4, those of Llama 3. Here they are beta_slow and beta_fast, 1 and 32 where these are missing.",
      lambda c, d: asked_for(c, d, beta_slow=1.0, beta_fast=4.0).theta),
     ("yarn", f"the length is that of the training, config[\"{LENGTH}\"], not of the longer text.",
