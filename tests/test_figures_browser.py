@@ -95,6 +95,7 @@ def swipe(tab, handle, dx, steps=8):
     touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
     for step in range(1, steps + 1):
         touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [{"x": x + dx * step / steps, "y": y + step}]})
+    tab.wait_for_timeout(150)  # the finger rests before it lifts: a fling would swallow the next tap
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
