@@ -18,7 +18,7 @@ import pytest
 import torch
 from mutation import failures, mutated
 
-from ropebook import experiment_length, experiment_linear, experiments, text
+from ropebook import causal, experiment_length, experiment_linear, experiments, text
 from ropebook.experiments import Experiment, file_name, main, read_run, recorded, table
 from ropebook.records import REQUIRED, check_record
 from ropebook.text import data_file
@@ -341,6 +341,9 @@ def short_text(monkeypatch):
     """The first address of each split."""
     everything = text.addresses
     monkeypatch.setattr(text, "addresses", lambda split: everything(split)[:1])
+    causal.texts.cache_clear()
+    yield
+    causal.texts.cache_clear()
 
 
 @pytest.fixture
@@ -349,9 +352,6 @@ def short_length(monkeypatch, short_text):
     for key, value in {"STEPS": 2, "EARLY": 1, "WINDOWS": 2, "SHIFTS": (0, 10), "METHODS": dict(list(experiment_length.METHODS.items())[:3]),
                        "TUNING": experiment_length.TrainingConfig(steps=1, batch=1, length=256)}.items():
         monkeypatch.setattr(experiment_length, key, value)
-    experiment_length.texts.cache_clear()
-    yield
-    experiment_length.texts.cache_clear()
 
 
 def numbers(results):

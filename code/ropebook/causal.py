@@ -3,10 +3,20 @@
 Shapes: B sequences, T tokens, W windows of held-out text.
 """
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 
+from ropebook.text import token_stream, tokenizer
 from ropebook.training import Trainer, precision, sample_windows
+
+
+@lru_cache(maxsize=1)
+def texts():
+    """The training and the held-out stream of the book's text, (N,) int64 each, and the size V of its vocabulary; made once a process."""
+    words = tokenizer()
+    return *(torch.from_numpy(token_stream(split, words)) for split in ("train", "validation")), words.get_vocab_size()
 
 
 class CausalTrainer(Trainer):

@@ -5,15 +5,12 @@ text stands before them. So a model that uses its context can only gain from mor
 to read far positions.
 """
 
-from functools import lru_cache
-
 import torch
 
-from ropebook.causal import CausalTrainer, held_out_ends, loss_at_length
+from ropebook.causal import CausalTrainer, held_out_ends, loss_at_length, texts
 from ropebook.experiments import Experiment
 from ropebook.extension import by_parts, interpolated, llama3, ntk_aware, proportional, rebased, unchanged, yarn_code, yarn_paper
 from ropebook.roformer import RoFormer, RoFormerConfig
-from ropebook.text import token_stream, tokenizer
 from ropebook.training import TrainingConfig
 
 STEPS, LENGTH, FACTORS = 600, 64, (1, 2, 4, 8)
@@ -25,7 +22,7 @@ TUNING = TrainingConfig(steps=50, batch=4, length=TUNED_FACTOR * LENGTH, rate=1e
 SHARE = 0.75  # of the pairs that turn in p-RoPE
 
 # The models turn at most 64/2π = 10.2 times in a training text, so no pair reaches the 32 turns that YaRN's paper keeps: the
-# ramp "1 to 32" slows every pair down, and "1/4 to 4" is its image at this size.
+# ramp "1 to 32" slows every pair down; "1/4 to 4" spares the two fastest.
 METHODS = {
     "none": lambda d, base, s: unchanged(d, base),
     "PI": interpolated,
@@ -40,17 +37,9 @@ METHODS = {
 SETTINGS = tuple({"model": name} for name in ("RoPE", "ALiBi", "sinusoidal", "NoPE", "p-RoPE"))  # a learned table ends with the training texts
 
 
-@lru_cache(maxsize=1)
-def texts():
-    """The training and the held-out stream, where the test windows end, and the size of the vocabulary."""
-    words = tokenizer()
-    train, held_out = (torch.from_numpy(token_stream(split, words)) for split in ("train", "validation"))
-    return train, held_out, held_out_ends(held_out, FACTORS[-1] * LENGTH, WINDOWS), words.get_vocab_size()
-
-
 def new_run(setting, seed):
     """A model that has learned nothing, and what trains it."""
-    train, _, _, vocabulary = texts()
+    train, _, vocabulary = texts()
     torch.manual_seed(seed)
     name = "RoPE" if setting["model"] == "p-RoPE" else setting["model"]
     model = RoFormer(RoFormerConfig(vocabulary, encoding=name, causal=True))
@@ -61,7 +50,8 @@ def new_run(setting, seed):
 
 def loss(model, length, start=0):
     """Nats per token of the test tokens, with so many tokens of text in sight."""
-    _, held_out, ends, _ = texts()
+    _, held_out, _ = texts()
+    ends = held_out_ends(held_out, FACTORS[-1] * LENGTH, WINDOWS)
     return loss_at_length(model, held_out, ends, length, SCORED, start).mean().item()
 
 

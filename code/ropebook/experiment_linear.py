@@ -2,10 +2,9 @@
 
 import torch
 
-from ropebook.causal import CausalTrainer, held_out_ends, loss_at_length
+from ropebook.causal import CausalTrainer, held_out_ends, loss_at_length, texts
 from ropebook.experiments import Experiment
 from ropebook.roformer import RoFormer, RoFormerConfig
-from ropebook.text import token_stream, tokenizer
 from ropebook.training import TrainingConfig
 
 STEPS, LENGTH, WINDOWS = 400, 64, 256
@@ -29,10 +28,9 @@ def trained(setting, seed, stop=STEPS):
     stop     the last step: fewer than STEPS give the beginning of the same run
     returns  dict: "losses" [[step, nats per token]], "largest training loss" of any batch; None where it was not a number
     """
-    words = tokenizer()
-    train, held_out = (torch.from_numpy(token_stream(split, words)) for split in ("train", "validation"))
+    train, held_out, vocabulary = texts()
     torch.manual_seed(seed)
-    model = RoFormer(RoFormerConfig(words.get_vocab_size(), causal=True, longest=LENGTH, **setting))
+    model = RoFormer(RoFormerConfig(vocabulary, causal=True, longest=LENGTH, **setting))
     trainer = CausalTrainer(model, train, TrainingConfig(steps=STEPS, length=LENGTH, seed=seed))
     ends, losses, batches = held_out_ends(held_out, LENGTH, WINDOWS), [], []
     for step in range(1, stop + 1):
