@@ -157,7 +157,8 @@ def test_alibi_subtracts_what_the_encoding_of_chapter_2_does():
         no_words = np.zeros((5, 6))
         expected = encodings.alibi(no_words, no_words, places, places, sloped) / np.sqrt(D)
         np.testing.assert_allclose(bias[head], expected, rtol=4 * EPS, atol=0)
-    causal = alibi_bias(places, heads=4, causal=True).numpy()
+    model = small(causal=True, encoding="ALiBi")
+    causal = model.places(places, torch.zeros(1, dtype=torch.float64)).bias.numpy()
     ahead = places > places[:, None]
     assert (causal[:, ahead] == -np.inf).all() and np.array_equal(causal[:, ~ahead], bias[:, ~ahead])
 

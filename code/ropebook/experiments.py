@@ -44,8 +44,9 @@ def experiments():
     """The experiments by name. Imported late: reading a record needs none of their code."""
     from ropebook.experiment_length import LENGTH_EXPERIMENT
     from ropebook.experiment_linear import LINEAR_EXPERIMENT
+    from ropebook.experiment_pretraining import RATE_EXPERIMENT
 
-    return {"linear": LINEAR_EXPERIMENT, "length": LENGTH_EXPERIMENT}
+    return {"linear": LINEAR_EXPERIMENT, "length": LENGTH_EXPERIMENT, "pretraining-rates": RATE_EXPERIMENT}
 
 
 def file_name(setting, seed):

@@ -41,15 +41,18 @@ def sides(q, k, table, form="equation 19"):
     return a, b, a, b
 
 
-def quadratic(a, b, c, d, v, causal=False):
+def quadratic(a, b, c, d, v, causal=False, present=None):
     """Attention by the table of all T² weights: Σ_n (a_m·b_n) v_n / Σ_n c_m·d_n. Short texts are fastest so.
 
     a, b, c, d  (..., T, F)  from `sides`
     v           (..., T, E)  values
     causal      whether word m sees only the words n ≤ m
+    present     (B, T) bool for v (B, H, T, E): false for padding, which has no weight; None if there is none
     returns     (..., T, E)
     """
     weights, parts = a @ b.mT, c @ d.mT  # (..., T, T)
+    if present is not None:
+        weights, parts = (table * present[:, None, None] for table in (weights, parts))
     if causal:
         weights, parts = weights.tril(), parts.tril()
     return weights @ v / parts.sum(dim=-1, keepdim=True)
