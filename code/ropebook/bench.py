@@ -138,6 +138,11 @@ def check(case, implementation, turn):
 
 # ---- time ----------------------------------------------------------------------------------------
 
+def seconds_of(device):
+    """The clock of a device: seconds(call, repeats) → mean time of a call."""
+    return _gpu_clock(device) if device.type == "cuda" else _cpu_seconds
+
+
 def _cpu_seconds(call, repeats):
     started = time.perf_counter()
     for _ in range(repeats):
@@ -208,7 +213,7 @@ def measure(workloads=WORKLOADS, rounds=20, device="auto", compiled=True, seed=0
     if not compiled:
         notes.append("compiled entries: not asked for")
     chosen = [one for one in implementations if compiled or not one.compiled]
-    seconds, runs = _gpu_clock(device) if device.type == "cuda" else _cpu_seconds, []
+    seconds, runs = seconds_of(device), []
     for case in _cases(workloads, (torch.float32, half), device, seed):
         say(str(case))
         runs += _time_case(case, chosen, rounds, seed, seconds, notes)

@@ -44,9 +44,12 @@ def experiments():
     """The experiments by name. Imported late: reading a record needs none of their code."""
     from ropebook.experiment_length import LENGTH_EXPERIMENT
     from ropebook.experiment_linear import LINEAR_EXPERIMENT
-    from ropebook.experiment_pretraining import RATE_EXPERIMENT
+    from ropebook.experiment_pretraining import NORM_EXPERIMENT, PLATEAU_EXPERIMENT, PRETRAINING_EXPERIMENT, RATE_EXPERIMENT
 
-    return {"linear": LINEAR_EXPERIMENT, "length": LENGTH_EXPERIMENT, "pretraining-rates": RATE_EXPERIMENT}
+    return {
+        "linear": LINEAR_EXPERIMENT, "length": LENGTH_EXPERIMENT, "norm": NORM_EXPERIMENT, "pretraining-rates": RATE_EXPERIMENT,
+        "pretraining": PRETRAINING_EXPERIMENT, "plateau": PLATEAU_EXPERIMENT,
+    }  # fmt: skip
 
 
 def file_name(setting, seed):
