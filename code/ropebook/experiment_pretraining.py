@@ -69,8 +69,8 @@ PRETRAINING_EXPERIMENT = Experiment(
     trained,
 )
 PLATEAU_EXPERIMENT = Experiment(
-    "how long the encodings that add a vector stay on the plateau",
-    tuple({"encoding": encoding, "rate": BEST[encoding], "steps": LONG} for encoding in ("sinusoidal", "learned")),
+    "how long an encoding that adds a vector stays on the plateau, beside RoPE",
+    tuple({"encoding": encoding, "rate": BEST[encoding], "steps": LONG} for encoding in ("RoPE", "sinusoidal")),
     (0,),
     trained,
 )
