@@ -7,6 +7,7 @@ the one of encoding_claims.py, which covers both sides.
 
 import cmath
 import math
+import statistics
 
 import encoding_claims
 import numpy as np
@@ -22,6 +23,7 @@ from ropebook.extension import by_parts, interpolated, llama3, ntk_aware, yarn_p
 from ropebook.frequencies import frequencies
 from ropebook.layouts import head_rows_to_half_split
 from ropebook.linear import feature_map, prefix_summed, quadratic, sides, summed
+from ropebook.roformer import Block, RoFormerConfig
 from ropebook.rotation import angles, rotate, rotate_half_split, rotation_matrix, to_half_split, to_interleaved
 
 THETA, KAPPA = 0.7, 0.05  # radians per token, growth per token
@@ -1051,3 +1053,80 @@ def test_the_scale_grows_by_a_tenth_for_each_power_of_e():
     scale = np.array([yarn_paper(8, 10000.0, math.exp(k), 64).scale for k in powers])
     for mutant in (1 + powers / (10 * math.log(2)), powers / 10):
         holds(scale, 1 + powers / 10, mutant, 8 * EPS)
+
+
+# ---- chapter 13: the place of the norm -----------------------------------------------------------
+
+STREAM = 3 * normal(40, 4, seed=28) + 1  # (T, C); C is small, so that C and C − 1 differ
+
+
+def normed(x, deviation=statistics.pstdev, mean=statistics.fmean):
+    """(13a) row by row."""
+    return np.array([[(entry - mean(row)) / deviation(row) for entry in row] for row in x.tolist()])
+
+
+def normed_off(x, error=0.0):
+    """(T, 1): how far two evaluations of (13a) lie apart, for rows x that are off by up to `error` each.
+
+    A mean is off by C + 2 roundings of the largest entry at most, and by the error. Both move x − μ by twice as much, σ by as
+    much, and a quotient, √C at most, by both over σ; C + 8 roundings, relative, come from the squares, the root and the division.
+    """
+    C, sigma = x.shape[1], x.std(1, keepdims=True)
+    moved = error + (C + 2) * EPS * np.abs(x).max(1, keepdims=True)
+    return 2 * ((2 + np.sqrt(C)) * moved / sigma + np.sqrt(C) * (C + 8) * EPS)
+
+
+def layer_norm(x):
+    return torch.nn.LayerNorm(x.shape[1], eps=0.0, elementwise_affine=False)(torch.from_numpy(x)).numpy()
+
+
+class Wave(torch.nn.Module):
+    """A sublayer that passes errors on no larger than they are."""
+
+    def forward(self, x, places=None):
+        return x.sin()
+
+
+def through_block(kind):
+    """STREAM through the library's block with waves for attention and feed-forward net, norms without weights or epsilon."""
+    block = Block(RoFormerConfig(2, width=4, heads=1, norm=kind, epsilon=0.0)).double()
+    block.attention, block.feed_forward = Wave(), torch.nn.Sequential(block.feed_forward[0], Wave())
+    return block(torch.from_numpy(STREAM), None).detach().numpy()
+
+
+def test_a_norm_makes_the_mean_0_and_the_deviation_1():
+    """(13a): not with C − 1 for C, nor with the variance for σ, nor with the mean left in."""
+    for mutant in (normed(STREAM, statistics.stdev), normed(STREAM, statistics.pvariance), normed(STREAM, mean=lambda row: 0.0)):
+        holds(layer_norm(STREAM), normed(STREAM), mutant, normed_off(STREAM))
+    bound = normed_off(STREAM)[:, 0]
+    assert (np.abs(layer_norm(STREAM).mean(1)) <= bound).all() and (np.abs(layer_norm(STREAM).std(1) - 1) <= bound).all()
+
+
+def test_post_ln_normalises_each_sum():
+    """(13b), twice: not with the norm inside, around f alone, or without the sum."""
+    twice = lambda step: step(step(STREAM))
+    right = lambda x: normed(x + np.sin(x))
+    middle = right(STREAM)
+    first = normed_off(STREAM + np.sin(STREAM), 2 * EPS * (np.abs(STREAM).max() + 1))
+    bound = normed_off(middle + np.sin(middle), 2 * first + 2 * EPS * 3)  # a normed entry is √C at most, a wave 1
+    for mutant in (lambda x: x + np.sin(normed(x)), lambda x: x + normed(np.sin(x)), lambda x: normed(np.sin(x))):
+        holds(through_block("post-LN"), twice(right), twice(mutant), bound)
+
+
+def test_pre_ln_normalises_what_a_sublayer_reads():
+    """(13c), twice: not with the norm around the sum, around f, or with the normed x in the sum."""
+    twice = lambda step: step(step(STREAM))
+    right = lambda x: x + np.sin(normed(x))
+    middle = right(STREAM)
+    first = normed_off(STREAM) + 2 * EPS * (np.abs(STREAM).max() + 1)
+    bound = first + normed_off(middle, first) + 2 * EPS * (np.abs(middle).max() + 1)
+    for mutant in (lambda x: normed(x + np.sin(x)), lambda x: x + normed(np.sin(x)), lambda x: normed(x) + np.sin(normed(x))):
+        holds(through_block("pre-LN"), twice(right), twice(mutant), bound)
+
+
+@pytest.mark.parametrize("a", [1e-3, 0.3, 7.0, 1e6])
+def test_a_norm_lets_no_size_through(a):
+    """(13d): not for −a, which turns the sign, nor with the size outside; a·x is off by one rounding."""
+    bound = normed_off(STREAM, EPS * np.abs(STREAM).max())
+    for mutant in (layer_norm(-a * STREAM), a * normed(STREAM)):
+        holds(layer_norm(a * STREAM), normed(STREAM), mutant, bound)

@@ -19,8 +19,10 @@ import torch
 from mutation import failures, mutated
 
 from ropebook import causal, experiment_length, experiment_linear, experiments, text
+from ropebook.experiment_pretraining import BEST, RATES, new_run
 from ropebook.experiments import Experiment, file_name, main, read_run, recorded, table
 from ropebook.records import REQUIRED, check_record
+from ropebook.roformer import ENCODINGS
 from ropebook.text import data_file
 
 torch.set_num_threads(1)
@@ -309,13 +311,39 @@ def test_too_few_or_unequal_seeds_are_refused(a, b):
 # ---- the book's experiments ----------------------------------------------------------------------
 
 KNOWN = experiments.experiments()
+ONE_SEED = {"pretraining-rates", "plateau"}  # nothing is compared by them: a choice of rates, and one long run of each kind
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN.keys() - ONE_SEED))
+def test_what_is_compared_is_run_with_five_seeds(name):
+    assert KNOWN[name].seeds == (0, 1, 2, 3, 4)
+
+
+def test_no_seed_of_the_race_has_chosen_its_rates():
+    assert not set(KNOWN["pretraining"].seeds) & set(KNOWN["pretraining-rates"].seeds)
+
+
+def test_the_race_is_run_with_the_best_of_the_recorded_rates():
+    tuned = {(run["encoding"], run["rate"]): run["loss"] for run in recorded("pretraining-rates")}
+    best = {encoding: min(RATES, key=lambda rate: tuned[encoding, rate]) for encoding in ENCODINGS}
+    assert best == BEST == {setting["encoding"]: setting["rate"] for setting in KNOWN["pretraining"].settings}
+
+
+def test_runs_of_a_seed_start_from_the_same_weights_and_batches():
+    first, *others = (new_run({"encoding": encoding, "rate": 1e-3}, seed=3) for encoding in ENCODINGS)
+    shared = first.model.state_dict()
+    for other in others:
+        assert all(torch.equal(shared[name], weight) for name, weight in other.model.state_dict().items() if name in shared)
+        assert torch.equal(first.generator.get_state(), other.generator.get_state())
+    fourth = new_run({"encoding": "RoPE", "rate": 1e-3}, seed=4)
+    assert not torch.equal(shared["embedding.weight"], fourth.model.embedding.weight)
 
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_every_run_has_a_file_name_of_its_own_that_all_systems_allow(name):
     """macOS takes a and A for the same name; a longer, hidden one stands there while the file is written."""
     names = [file_name(setting, seed) for setting, seed in KNOWN[name].runs()]
-    assert len({found.casefold() for found in names}) == len(names) == 5 * len(KNOWN[name].settings)
+    assert len({found.casefold() for found in names}) == len(names) == len(KNOWN[name].seeds) * len(KNOWN[name].settings)
     for found in names:
         assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 =,.+-]*\.json", found) and len(found) <= 200, found
 
@@ -333,7 +361,7 @@ def test_the_shipped_records_are_complete(name):
         assert record["setting"] == setting and record["seeds"] == [seed] == [run["seed"] for run in record["runs"]], file
         assert record["commit"] and not record["commit"].endswith("+"), file
     runs = recorded(name)
-    assert Counter(tuple(run[key] for key in KNOWN[name].settings[0]) for run in runs) == {tuple(s.values()): 5 for s in KNOWN[name].settings}
+    assert Counter(tuple(run[key] for key in KNOWN[name].settings[0]) for run in runs) == {tuple(s.values()): len(KNOWN[name].seeds) for s in KNOWN[name].settings}
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""The claims that chapters 11, 12 and 14 make about the model and its rivals, and about predicting the next token."""
+"""The claims that chapters 11, 12 and 14 make about the model and its rivals, and about predicting the next token.
+
+What the model is made of: `test_roformer_parts.py`; padding: `test_roformer_padding.py`; other heads: `test_roformer_heads.py`.
+"""
 
 import numpy as np
 import pytest
@@ -83,28 +86,6 @@ def test_attention_turns_queries_and_keys_as_hugging_face_does():
         torch.testing.assert_close(apply_table(x, table), expected, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "sizes, numbers",
-    [
-        ({"width": 30, "heads": 4}, ("30", "4")),
-        ({"width": 36, "heads": 4}, ("36", "4")),
-        ({"width": 20, "heads": 4}, ("20", "4")),
-        ({"layers": 0}, ("layers", "0")),
-        ({"vocabulary": -3}, ("vocabulary", "-3")),
-        ({"heads": 2.5}, ("heads", "2.5")),
-    ],
-)
-def test_impossible_sizes_are_refused_with_both_numbers(sizes, numbers):
-    with pytest.raises(ValueError) as error:
-        RoFormerConfig(**{"vocabulary": 50, **sizes})
-    assert all(number in str(error.value) for number in numbers)
-
-
-def test_positions_must_match_tokens(model, tokens):
-    with pytest.raises(ValueError, match="T = 12.*T = 11"):
-        model(tokens, POSITIONS[:-1])
-
-
 # ---- rivals --------------------------------------------------------------------------------------
 
 LINEAR = [{"attention": form, "encoding": "learned" if form == "plain" else "RoPE"} for form in FORMS]
@@ -120,7 +101,7 @@ def small(causal=False, **changes):
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("way", WAYS, ids=name)
 def test_a_shift_of_all_positions_changes_what_is_absolute_and_nothing_else(way, causal, tokens):
-    """Rotated before the features, or added to the words, a position is seen; elsewhere offsets are all, and logits of order 1 stay to 1e-10."""
+    """Rotated before the features, or added to the words, a position is seen; elsewhere logits of order 1 stay to 1e-10."""
     model = small(causal, **way)
     change = (model(tokens, POSITIONS + 100) - model(tokens, POSITIONS)).abs().max()
     absolute = way["encoding"] in ("sinusoidal", "learned") or way.get("attention") == "rotate first"
@@ -184,7 +165,7 @@ def test_the_scale_of_the_rotation_multiplies_scores_by_its_square():
 
 
 def test_added_positions_start_as_large_as_words():
-    """Both have entries of standard deviation 0.02: waves exactly, since sin² + cos² = 1; 32,000 random entries to five times 0.02/√64,000."""
+    """Entries of standard deviation 0.02: waves exactly, since sin² + cos² = 1; 32,000 random ones to five times 0.02/√64,000."""
     model = small(encoding="sinusoidal")
     waves = model.add_positions(torch.zeros(1, T, 32, dtype=torch.float64), POSITIONS)
     torch.testing.assert_close(waves.square().mean(-1), torch.full((1, T), 0.02**2, dtype=torch.float64), rtol=1e-12, atol=0)
@@ -209,19 +190,6 @@ def test_every_weight_of_a_rival_gets_a_gradient(way, tokens):
     model(tokens, POSITIONS).square().mean().backward()
     silent = [name for name, weight in model.named_parameters() if weight.grad is None or not weight.grad.abs().sum() > 0]
     assert silent == []
-
-
-@pytest.mark.parametrize("changes, named", [
-    ({"encoding": "rope"}, ("encoding", "'rope'", *ENCODINGS)),
-    ({"attention": "linear"}, ("attention", "'linear'", "softmax", *FORMS)),
-    ({"longest": 0}, ("longest", "0")),
-    *[({"attention": form, "encoding": encoding}, (form, encoding)) for form in FORMS if form != "plain" for encoding in ENCODINGS[1:]],
-    *[({"attention": "plain", "encoding": encoding}, ("plain", encoding)) for encoding in ("RoPE", "ALiBi")],
-])  # fmt: skip
-def test_what_does_not_go_together_is_refused(changes, named):
-    with pytest.raises(ValueError) as error:
-        RoFormerConfig(vocabulary=50, **changes)
-    assert all(text in str(error.value) for text in named)
 
 
 # ---- the next token ------------------------------------------------------------------------------

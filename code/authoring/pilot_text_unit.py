@@ -19,7 +19,7 @@ from train_tokenizer import SPECIAL, train_bpe
 from ropebook.records import provenance
 from ropebook.roformer import RoFormer, RoFormerConfig
 from ropebook.text import addresses, data_file, token_stream
-from ropebook.train import EVALUATION_WINDOWS
+from ropebook.tasks import EVALUATION_WINDOWS
 from ropebook.training import Trainer, TrainingConfig, evaluate, held_out_blanks, unigram_guess
 
 SENTENCE = "The Congress of the United States must act now, so that our people can live in peace and our children can hope for a better life."

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from ropebook.text import token_stream, tokenizer
-from ropebook.training import Trainer, precision, sample_windows
+from ropebook.processes import ALONE
+from ropebook.training import Trainer, answering, precision
 
 
 @lru_cache(maxsize=1)
@@ -22,17 +23,29 @@ def texts():
 class CausalTrainer(Trainer):
     """Predicts every token of a window from those before it. A batch has one token more than `length`: the last is only predicted."""
 
-    def __init__(self, model, stream, config):
-        """model: a causal RoFormer; stream (N,) int64 on the CPU."""
-        super().__init__(model, stream, None, config)
+    def __init__(self, model, stream, config, precision="auto", team=ALONE):
+        """model: a causal RoFormer; the rest as `Trainer`, but windows of streamed text have `length` + 1 tokens."""
+        super().__init__(model, stream, None, config, precision, team)
 
-    def loss(self):
-        """The mean loss of one fresh batch, nats per token."""
-        device = self.model.bias.device
-        tokens = sample_windows(self.stream, self.config.batch, self.config.length + 1, self.generator).to(device)  # (B, T + 1)
-        with precision(device):
+    def batch(self):
+        return (self.windows(self.config.length + 1),), self.config.batch * self.config.length  # (B, T + 1)
+
+    def total_loss(self, tokens):
+        tokens = tokens.to(self.device)
+        with precision(self.device, self.precision):
             logits = self.model(tokens[:, :-1], self.positions)  # (B, T, V)
-        return F.cross_entropy(logits.flatten(0, 1).float(), tokens[:, 1:].flatten())
+        return F.cross_entropy(logits.flatten(0, 1).float(), tokens[:, 1:].flatten(), reduction="sum")
+
+
+def held_out_next(stream, length, count):
+    """The fixed test in the form that `evaluate` takes: `count` windows spread evenly over held-out text, every token to be predicted.
+
+    stream   (N,) int64
+    returns  tokens (count, T), inputs (count, T): the tokens before them, and blanks (count, T) bool, all true
+    raises   ValueError if the stream is too short, naming both numbers
+    """
+    windows = stream[held_out_ends(stream, length, count)[:, None] + torch.arange(-length, 1)]  # (count, T + 1)
+    return windows[:, 1:], windows[:, :-1], torch.ones(count, length, dtype=torch.bool)
 
 
 def held_out_ends(stream, longest, count):
@@ -47,7 +60,6 @@ def held_out_ends(stream, longest, count):
     return torch.linspace(longest, len(stream) - 1, count).long()
 
 
-@torch.no_grad()
 def loss_at_length(model, stream, ends, length, scored=64, start=0, tokens_at_once=8192):
     """The loss of the same tokens with more or less text before them: the last `scored` tokens up to each end.
 
@@ -68,8 +80,9 @@ def loss_at_length(model, stream, ends, length, scored=64, start=0, tokens_at_on
     positions, wanted = torch.arange(start, start + length), torch.zeros(length, dtype=torch.bool)
     wanted[-scored:] = True
     losses = []
-    for batch in windows.split(max(1, tokens_at_once // length)):
-        logits = model(batch[:, :-1], positions, wanted.expand(len(batch), -1))  # (B · scored, V)
-        each = F.cross_entropy(logits.float(), batch[:, -scored:].flatten(), reduction="none")
-        losses.append(each.double().view(len(batch), -1).mean(1))
+    with answering(model):
+        for batch in windows.split(max(1, tokens_at_once // length)):
+            logits = model(batch[:, :-1], positions, wanted.expand(len(batch), -1))  # (B · scored, V)
+            each = F.cross_entropy(logits.float(), batch[:, -scored:].flatten(), reduction="none")
+            losses.append(each.double().view(len(batch), -1).mean(1))
     return torch.cat(losses)

@@ -15,12 +15,10 @@ from ropebook.training import Trainer, TrainingConfig, evaluate, held_out_blanks
 STEPS, LONG, LENGTH = 800, 4000, 64
 RATES = (1e-3, 3e-3, 1e-2)
 TUNING_SEED = 5
-BEST = {"RoPE": 3e-3, "ALiBi": 3e-3, "T5": 3e-3, "sinusoidal": 1e-3, "learned": 1e-3, "NoPE": 1e-3}  # as tuned
-NORM_SETTINGS = (
-    ("pre-LN", 3e-3, 50), ("pre-LN", 3e-3, 0), ("post-LN", 3e-3, 50), ("post-LN", 1e-3, 50), ("post-LN", 1e-3, 300), ("post-LN", 1e-3, 0),
-)  # fmt: skip
 EVERY = 50  # steps between two looks at a quarter of the held-out windows
 WINDOWS = 512
+BEST = {"RoPE": 3e-3, "ALiBi": 3e-3, "T5": 3e-3, "sinusoidal": 1e-3, "learned": 1e-3, "NoPE": 1e-3}  # as tuned
+NORM_SETTINGS = (("pre-LN", 3e-3, 50), ("post-LN", 3e-3, 50), ("post-LN", 1e-3, 0), ("post-LN", 1e-3, 300))  # rate and steps of warm-up
 
 
 def new_run(setting, seed):
@@ -75,7 +73,7 @@ PLATEAU_EXPERIMENT = Experiment(
     trained,
 )
 NORM_EXPERIMENT = Experiment(
-    "pre-LN and post-LN with and without a warm-up",
+    "the normalisation before or after the sum, with and without a warm-up",
     tuple({"norm": norm, "rate": rate, "warmup": warmup, "encoding": "RoPE", "steps": 600} for norm, rate, warmup in NORM_SETTINGS),
     SEEDS,
     trained,

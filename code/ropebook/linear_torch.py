@@ -47,12 +47,22 @@ def quadratic(a, b, c, d, v, causal=False, present=None):
     a, b, c, d  (..., T, F)  from `sides`
     v           (..., T, E)  values
     causal      whether word m sees only the words n ≤ m
-    present     (B, T) bool for v (B, H, T, E): false for padding, which has no weight; None if there is none
+    present     (B, T) bool for v (B, H, T, E): false for padding, which has no weight but for itself; None if there is none
     returns     (..., T, E)
     """
     weights, parts = a @ b.mT, c @ d.mT  # (..., T, T)
     if present is not None:
-        weights, parts = (table * present[:, None, None] for table in (weights, parts))
+        weights, parts = (table.masked_fill(~seen(present), 0) for table in (weights, parts))
     if causal:
         weights, parts = weights.tril(), parts.tril()
     return weights @ v / parts.sum(dim=-1, keepdim=True)
+
+
+def seen(present):
+    """Which words each word may look at: those that are present, and itself, so that padding has something to look at and no sum is empty.
+
+    present  (B, T)        bool: false for padding
+    returns  (B, 1, T, T)  bool
+    """
+    itself = torch.eye(present.shape[-1], dtype=torch.bool, device=present.device)
+    return present[:, None, None] | itself

@@ -22,7 +22,7 @@ from torch.utils.checkpoint import checkpoint
 from ropebook.encodings import bucket, sinusoid
 from ropebook.frequencies import frequencies
 from ropebook.linear import FORMS
-from ropebook.linear_torch import quadratic, sides
+from ropebook.linear_torch import quadratic, seen, sides
 from ropebook.rotation_torch import apply_table, rotation_table
 
 ENCODINGS = ("RoPE", "ALiBi", "T5", "sinusoidal", "learned", "NoPE")
@@ -45,8 +45,8 @@ class RoFormerConfig:
     attention: str = "softmax"  # or a form of linear attention from `ropebook.linear.FORMS`
     causal: bool = False  # whether a token sees only itself and those before it
     norm: str = "pre-LN"  # or "post-LN", the paper's
-    inner: int | None = None  # features inside the feed-forward net; None stands for 4 C
-    embedding: int | None = None  # features of a token before the first block; None stands for C
+    inner: int = 0  # features inside the feed-forward net; 0 stands for 4 C
+    embedding: int = 0  # features of a token before the first block; 0 stands for C
     segments: int = 0  # kinds of tokens, such as those of a first and a second sentence; 0 tells none apart
     rotate_values: bool = False  # values turn with the keys, and are not turned back: an option of Hugging Face's model
     transform: bool = False  # BERT's head: one more layer before the scores
@@ -54,12 +54,11 @@ class RoFormerConfig:
     epsilon: float = 1e-5  # of the layer normalisations
 
     def __post_init__(self):
-        for name in ("vocabulary", "width", "heads", "layers", "longest", "inner", "embedding"):
+        least = {"vocabulary": 1, "width": 1, "heads": 1, "layers": 1, "longest": 1, "inner": 0, "embedding": 0, "segments": 0}
+        for name, bound in least.items():
             value = getattr(self, name)
-            if (value is not None or name not in ("inner", "embedding")) and (not isinstance(value, int) or value < 1):
-                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-        if not isinstance(self.segments, int) or self.segments < 0:
-            raise ValueError(f"segments must be a whole number of at least 0, got {self.segments!r}")
+            if not isinstance(value, int) or value < bound:
+                raise ValueError(f"{name} must be a whole number of at least {bound}, got {value!r}")
         for name in ("dropout", "epsilon"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)!r}")
@@ -158,14 +157,16 @@ class Block(nn.Module):
 
     def forward(self, x, places, source=None, source_present=None):
         """x (B, T, C), places `Places`; source (B, S, C) and its padding for a block that also looks at it; returns (B, T, C)."""
-        x = self.add(x, self.attention_norm, lambda x: self.attention(x, places))
+        x = self.add(x, self.attention_norm, lambda normed: self.attention(normed, places))
         if source is not None:
-            x = self.add(x, self.cross_norm, lambda x: self.cross(x, source, source_present))
+            x = self.add(x, self.cross_norm, lambda normed: self.cross(normed, source, source_present))
         return self.add(x, self.feed_forward[0], self.feed_forward[1:])
 
     def add(self, x, norm, sublayer):
         """x with what a sublayer makes of it, the normalisation before or after."""
-        return norm(x + self.dropout(sublayer(x))) if self.post else x + self.dropout(sublayer(norm(x)))
+        if self.post:
+            return norm(x + self.dropout(sublayer(x)))
+        return x + self.dropout(sublayer(norm(x)))
 
 
 class Stack(nn.Module):
@@ -196,14 +197,16 @@ class Stack(nn.Module):
 
         tokens     (B, T)     token ids, integers below V
         positions  (T,)       tokens; finite real numbers, the same for all B sequences
-        present    (B, T)     bool: false for padding, which no token looks at; None if there is none
+        present    (B, T)     bool: false for padding, which no other token looks at; None if there is none
         segments   (B, T)     integers below `config.segments`; None stands for 0 everywhere
         source     (B, S, C)  for blocks that look at one: what an encoder made of it; source_present (B, S) as present
         returns    (B, T, C)  at padding, numbers without meaning
-        raises     ValueError if the shapes do not fit, naming both
+        raises     ValueError if the shapes do not fit, naming both, or if segments come to a model that has none
         """
         if tokens.shape[-1] != len(positions):
             raise ValueError(f"tokens have T = {tokens.shape[-1]}, positions have T = {len(positions)}")
+        if segments is not None and not self.config.segments:
+            raise ValueError("segments are given, but config.segments = 0 tells none apart")
         for name, other in (("present", present), ("segments", segments)):
             if other is not None and other.shape != tokens.shape:
                 raise ValueError(f"tokens have shape {tuple(tokens.shape)}, {name} {tuple(other.shape)}")
@@ -220,7 +223,7 @@ class Stack(nn.Module):
     def add_positions(self, x, positions):
         """x (B, T, E) with each position's vector added, by the encodings that add one to the words, as large as words start."""
         if self.config.encoding == "sinusoidal":
-            waves = sinusoid(positions, x.shape[-1], self.config.base) * (2**0.5 * START)
+            waves = sinusoid(_numbers(positions), x.shape[-1], self.config.base) * (2**0.5 * START)
             return x + torch.from_numpy(waves).to(x)
         if self.config.encoding == "learned":
             return x + self.position_embedding(self.rows(positions).to(x.device))
@@ -228,7 +231,7 @@ class Stack(nn.Module):
 
     def rows(self, positions):
         """The rows of the learned table for these positions (T,), int64; it has none between or beyond its own."""
-        rows = torch.as_tensor(np.asarray(positions, dtype=np.float64))
+        rows = _numbers(positions)
         missing = rows[(rows < 0) | (rows >= self.config.longest) | (rows != rows.round())]
         if len(missing):
             raise ValueError(f"the learned positions are the whole numbers 0 to {self.config.longest - 1}, got {missing[0].item():g}")
@@ -243,16 +246,16 @@ class Stack(nn.Module):
         if config.attention != "softmax":
             return Places(table, None, present)
         if config.encoding == "ALiBi":
-            bias = alibi_bias(positions, config.heads).to(x.device)  # (H, T, T)
+            bias = alibi_bias(positions, config.heads).to(x)  # (H, T, T)
         if config.encoding == "T5":
             bias = self.offset_embedding(buckets(positions).to(x.device)).movedim(-1, 0)  # (H, T, T)
         if bias is None and present is None:
             return Places(table, None)
         bias = torch.zeros(1, len(positions), len(positions), device=x.device) if bias is None else bias
         if config.causal:
-            bias = bias.masked_fill(_ahead(positions).to(x.device), -torch.inf)
+            bias = bias.masked_fill(_ahead(len(positions)).to(x.device), -torch.inf)
         if present is not None:
-            bias = bias.masked_fill(~present[:, None, None], -torch.inf)  # (B, H, T, T)
+            bias = bias.masked_fill(~seen(present), -torch.inf)  # (B, H, T, T)
         return Places(table, bias, present)
 
 
@@ -265,7 +268,7 @@ class RoFormer(Stack):
         if config.transform:
             self.transform = nn.Sequential(nn.Linear(config.width, features), nn.GELU(), nn.LayerNorm(features, config.epsilon))
         elif features != config.width:
-            raise ValueError(f"scores are products with embeddings, so transform must lead from width {config.width} to embedding {features}")
+            raise ValueError(f"scores are products with embeddings, so transform must lead from width {config.width} to {features}")
         self.bias = nn.Parameter(torch.zeros(config.vocabulary))
         self.apply(_initialise)
 
@@ -294,15 +297,17 @@ class Classifier(Stack):
         super().__init__(config)
         if not isinstance(classes, int) or classes < 1:
             raise ValueError(f"classes must be a whole number of at least 1, got {classes!r}")
-        self.pooling = _known_pooling(pooling)
+        if pooling not in ("mean", "first"):
+            raise ValueError(f"pooling must be mean or first, got {pooling!r}")
+        self.pooling = pooling
+        self.dropout = nn.Dropout(config.dropout)
         self.hidden, self.output = nn.Linear(config.width, config.width), nn.Linear(config.width, classes)
         self.apply(_initialise)
 
     def forward(self, tokens, positions, present=None, segments=None):
         """Arguments as `encode`; returns (B, classes)."""
         x = _pooled(self.encode(tokens, positions, present, segments), present, self.pooling)  # (B, C)
-        drop = self.blocks[0].dropout
-        return self.output(drop(F.gelu(self.hidden(drop(x)))))
+        return self.output(self.dropout(F.gelu(self.hidden(self.dropout(x)))))
 
 
 class Matcher(Stack):
@@ -323,6 +328,8 @@ class Translator(nn.Module):
     def __init__(self, config):
         """config of both; its `causal` is set for the decoder and not for the encoder."""
         super().__init__()
+        if config.embedding not in (0, config.width):
+            raise ValueError(f"scores are products with embeddings, so embedding must be width {config.width}, got {config.embedding}")
         self.encoder, self.decoder = Stack(replace(config, causal=False)), Stack(replace(config, causal=True), crossed=True)
         self.decoder.embedding = self.encoder.embedding
         self.bias = nn.Parameter(torch.zeros(config.vocabulary))
@@ -364,29 +371,23 @@ def buckets(positions):
 
 
 def _numbers(positions):
-    return torch.as_tensor(np.asarray(positions, dtype=np.float64))
+    """Positions as float64 on the CPU, from a list, an array or a tensor of any dtype and device."""
+    return torch.from_numpy(np.asarray(positions.cpu().double() if torch.is_tensor(positions) else positions, dtype=np.float64))
 
 
-def _ahead(positions):
+def _ahead(length):
     """Which key stands after which query: (T, T) bool."""
-    places = _numbers(positions)
-    return places > places[:, None]
+    return torch.ones(length, length, dtype=torch.bool).triu(1)
 
 
 def _pooled(x, present, pooling):
-    """One vector for each text: that of its first token, or the mean of those present. x (B, T, C), present (B, T) or None."""
+    """One vector for each text: that of its first token, or the mean of those present, or 0. x (B, T, C), present (B, T) or None."""
     if pooling == "first":
         return x[:, 0]
     if present is None:
         return x.mean(1)
     weights = present.to(x.dtype)[..., None]  # (B, T, 1)
-    return (x * weights).sum(1) / weights.sum(1)
-
-
-def _known_pooling(pooling):
-    if pooling not in ("mean", "first"):
-        raise ValueError(f"pooling must be mean or first, got {pooling!r}")
-    return pooling
+    return (x * weights).sum(1) / weights.sum(1).clamp(min=1)
 
 
 def _initialise(module):

@@ -1,48 +1,66 @@
 """Train a small RoFormer on the State of the Union addresses: `python -m ropebook.train --out DIR`.
 
 DIR holds the run: config.json (what was asked), log.jsonl (one JSON line per report), checkpoint.pt (to continue from) and,
-when the run is complete, model.safetensors, model.json (the model's sizes) and record.json (command, machine, versions,
+when the run is complete, model.safetensors, model.json (the model's task and sizes) and record.json (command, machine, versions,
 results). Stopped or killed, `--resume` goes on from the last checkpoint to the numbers that an unbroken run gives.
+
+Several processes share the work when `torchrun` or `accelerate launch` starts them; see processes.py. What can be set is in
+settings.py, what a model can be trained for in tasks.py, and how larger texts are read in streaming.py.
 """
 
 import argparse
 import json
+import os
+import sys
 import time
-from dataclasses import asdict, fields
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
+from ropebook.processes import Lost, own_device, team
 from ropebook.records import provenance
-from ropebook.roformer import RoFormer, RoFormerConfig
-from ropebook.text import token_stream, tokenizer
-from ropebook.training import (
-    Trainer, TrainingConfig, evaluate, held_out_blanks, load_checkpoint, pick_device, progress_bar, save_checkpoint, unigram_guess, write_atomically,
-)
+from ropebook.roformer import RoFormerConfig, Stack
+from ropebook.settings import add_options, asked, settled
+from ropebook.tasks import TASKS
+from ropebook.training import TrainingConfig, load_checkpoint, pick_device, pick_precision, progress_bar, save_checkpoint, write_atomically
 
-EVALUATION_WINDOWS = 512
 LOG_EVERY = 10  # steps
-SETTLED = ("vocabulary", "causal")  # the text has its vocabulary, and to fill blanks a token must see both sides
+EXAMPLES = """
+Several processes, each with its share of every batch (on GPUs one each):
+  torchrun --nproc-per-node 2 -m ropebook.train --out DIR
+  accelerate launch --multi_gpu --num_processes 2 -m ropebook.train --out DIR   # so without a GPU, too: --cpu starts one
+
+A file for --config; every option of the groups above has a key of its name, with _ for -:
+  task = "causal"          # top level: task, precision, text
+  [training]
+  steps = 2000
+  [model]
+  dropout = 0.1
+The config.json of an earlier run will do, too. Options win over the file.
+"""
 
 
-def export(folder, model):
-    """Write the model's weights (safetensors, float32) and its sizes."""
+def export(folder, model, task):
+    """Write the model's weights (safetensors, float32), its task and its sizes."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     write_atomically(folder / "model.safetensors", save_tensors(weights))
-    write_atomically(folder / "model.json", to_json(asdict(model.config)))
+    write_atomically(folder / "model.json", to_json({"task": task, **asdict(model.config)}))
 
 
 def load_model(folder):
-    """Read a model that `export` wrote; without gradients, on the CPU.
+    """Read a model that `export` wrote; without gradients and dropout, on the CPU.
 
     folder   a directory that holds model.safetensors and model.json
-    returns  RoFormer
+    returns  the model of its task, a RoFormer if none is named
     """
-    model = RoFormer(RoFormerConfig(**json.loads((folder / "model.json").read_text())))
+    sizes = json.loads((folder / "model.json").read_text())
+    model = TASKS[sizes.pop("task", "masked")].build(RoFormerConfig(**sizes))
     model.load_state_dict(load_tensors((folder / "model.safetensors").read_bytes()))
-    return model.requires_grad_(False)
+    return model.requires_grad_(False).eval()
 
 
 def to_json(value):
@@ -56,16 +74,10 @@ def read_log(path):
 
 
 class Run:
-    """A training run that lives in a folder."""
+    """A training run that lives in a folder, which only the leading process writes to."""
 
-    def __init__(self, folder, model_config, training_config, device, checkpoint_seconds):
-        self.folder, self.checkpoint_seconds = folder, checkpoint_seconds
-        words = tokenizer()
-        train, validation, self.test = (torch.from_numpy(token_stream(split, words)) for split in ("train", "validation", "test"))
-        self.mask_id = words.token_to_id("[MASK]")
-        self.held_out = held_out_blanks(validation, training_config.length, EVALUATION_WINDOWS, self.mask_id)
-        torch.manual_seed(training_config.seed)
-        self.trainer = Trainer(RoFormer(model_config).to(device), train, self.mask_id, training_config)
+    def __init__(self, folder, task, trainer, checkpoint_seconds):
+        self.folder, self.task, self.trainer, self.checkpoint_seconds = folder, task, trainer, checkpoint_seconds
         self.seconds = 0.0  # of training, over all resumptions
 
     def save(self):
@@ -74,72 +86,48 @@ class Run:
 
     def restore(self):
         """Go back to the last checkpoint, or to the start if there is none yet, and forget what was logged after it."""
-        path = self.folder / "checkpoint.pt"
-        if path.exists():
-            state = load_checkpoint(path)
+        path, members = self.folder / "checkpoint.pt", self.trainer.team
+        state = members.together(lambda: load_checkpoint(path) if members.leads and path.exists() else None)
+        if state := members.from_leader(state):
             self.trainer.restore(state)
             self.seconds = state["seconds"]
-        log = self.folder / "log.jsonl"
-        kept = [entry for entry in read_log(log) if entry["step"] <= self.trainer.done]
-        write_atomically(log, "".join(json.dumps(entry) + "\n" for entry in kept).encode())
+        if members.leads:
+            log = self.folder / "log.jsonl"
+            kept = [entry for entry in read_log(log) if entry["step"] <= self.trainer.done]
+            write_atomically(log, "".join(json.dumps(entry) + "\n" for entry in kept).encode())
 
     def train(self, evaluate_every, bar):
         """Train to the end, logging and checkpointing on the way."""
-        trainer, steps = self.trainer, self.trainer.config.steps
+        trainer, steps, leads = self.trainer, self.trainer.config.steps, self.trainer.team.leads
         saved = started = time.monotonic()
         before = self.seconds
-        with open(self.folder / "log.jsonl", "a", buffering=1) as log:
+        with open(self.folder / "log.jsonl" if leads else os.devnull, "a", buffering=1) as log:
             while trainer.done < steps:
                 loss = trainer.step()
                 self.seconds = before + time.monotonic() - started
                 if trainer.done % LOG_EVERY == 0 or trainer.done == steps:
                     log.write(json.dumps({"step": trainer.done, "loss": loss.item(), "seconds": round(self.seconds, 1)}) + "\n")
-                if trainer.done % evaluate_every == 0 or trainer.done == steps:
-                    log.write(json.dumps({"step": trainer.done, "validation": evaluate(trainer.model, *self.held_out)}) + "\n")
-                if time.monotonic() - saved >= self.checkpoint_seconds or trainer.done == steps:
+                if leads and (trainer.done % evaluate_every == 0 or trainer.done == steps):
+                    log.write(json.dumps({"step": trainer.done, "validation": self.task.score(trainer.model)}) + "\n")
+                if leads and (time.monotonic() - saved >= self.checkpoint_seconds or trainer.done == steps):
                     self.save()
                     saved = time.monotonic()
                 bar.update()
 
-    def results(self):
-        """The scores on held-out blanks, beside those of the unigram guess."""
-        trainer = self.trainer
-        test = held_out_blanks(self.test, trainer.config.length, EVALUATION_WINDOWS, self.mask_id)
-        scores = {}
-        for name, (tokens, inputs, blanks) in {"validation": self.held_out, "test": test}.items():
-            guess = unigram_guess(trainer.stream, tokens[blanks], trainer.model.config.vocabulary)
-            scores[name] = {"model": evaluate(trainer.model, tokens, inputs, blanks), "unigram": guess, "blanks": blanks.sum().item()}
-        return scores
-
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog="python -m ropebook.train", description="Train a small RoFormer (masked language model) on the State of the Union addresses.")
+    parser = argparse.ArgumentParser(
+        prog="python -m ropebook.train", description="Train a small RoFormer on the State of the Union addresses, or on other text.",
+        epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run; made if missing")
     parser.add_argument("--resume", action="store_true", help="continue the run in DIR from its last checkpoint")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings from a .toml file, or the config.json of a run; see below")
     parser.add_argument("--device", default="auto", help="auto (the GPU when there is one), cpu, cuda, cuda:1, ... (default: auto)")
+    parser.add_argument("--checkpointing", action="store_true", help="compute blocks twice to need less memory; changes no number")
     parser.add_argument("--checkpoint-seconds", type=float, default=20.0, metavar="S", help="time between checkpoints (default: 20)")
     parser.add_argument("--evaluate-every", type=int, default=200, metavar="N", help="steps between evaluations on held-out text (default: 200)")
-    for group, config in (("training", TrainingConfig), ("model", RoFormerConfig)):
-        options = parser.add_argument_group(group)
-        for field in fields(config):
-            if field.name not in SETTLED:
-                options.add_argument(f"--{field.name.replace('_', '-')}", type=field.type, help=f"default: {field.default}")
+    add_options(parser)
     return parser, parser.parse_args(arguments)
-
-
-def asked_config(arguments, saved):
-    """The run's config: from the command line, or, when resuming, from the folder, which the command line must not contradict."""
-    config = {}
-    for group, kind in (("training", TrainingConfig), ("model", RoFormerConfig)):
-        defaults = {f.name: f.default for f in fields(kind) if f.name not in SETTLED}
-        config[group] = saved[group].copy() if saved else defaults
-        for name in defaults:
-            value = getattr(arguments, name)
-            if value is not None and saved and value != saved[group][name]:
-                raise ValueError(f"--{name.replace('_', '-')} {value} contradicts the run in {arguments.out}, which has {saved[group][name]}")
-            if value is not None:
-                config[group][name] = value
-    return config
 
 
 def open_folder(arguments):
@@ -155,42 +143,79 @@ def open_folder(arguments):
     return None
 
 
-def main(arguments=None):
-    parser, arguments = parse(arguments)
-    try:
-        run_training(arguments)
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
-
-
-def run_training(arguments):
-    """Start or continue the run that the command line asks for, to its end."""
+def asked_settings(arguments):
+    """The settings of the run that the command line asks for; what it asks for must be possible."""
     if not arguments.checkpoint_seconds >= 0:
         raise ValueError(f"--checkpoint-seconds must be zero or more, got {arguments.checkpoint_seconds}")
     if arguments.evaluate_every < 1:
         raise ValueError(f"--evaluate-every must be at least 1, got {arguments.evaluate_every}")
-    device = pick_device(arguments.device)
-    config = asked_config(arguments, open_folder(arguments))
-    training = TrainingConfig(**config["training"])
-    model = RoFormerConfig(vocabulary=tokenizer().get_vocab_size(), **config["model"])
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    write_atomically(arguments.out / "config.json", to_json(config))
+    return settled(asked(arguments, arguments.config), open_folder(arguments), arguments.out)
 
-    made = provenance([training.seed])
-    run = Run(arguments.out, model, training, device, arguments.checkpoint_seconds)
+
+def make_trainer(settings, device, checkpointing, members):
+    """The task and the trainer of some settings, at step 0."""
+    training, kind = TrainingConfig(**settings["training"]), TASKS[settings["task"]]
+    if training.batch % members.size:
+        raise ValueError(f"batch {training.batch} cannot be shared by {members.size} processes: it must be a multiple of them")
+    torch.manual_seed(training.seed)
+    model = kind.build(kind.config(settings["model"])).to(device)
+    for part in model.modules():
+        if isinstance(part, Stack):
+            part.checkpointing = checkpointing
+    task = kind(training, settings["text"])
+    return task, task.trainer(model, settings["precision"], members)
+
+
+def run_training(arguments, members):
+    """Start or continue the run that the command line asks for, to its end."""
+    device = members.together(lambda: pick_device(own_device(arguments.device)))
+    settings = members.from_leader(members.together(lambda: asked_settings(arguments) if members.leads else None))
+    task, trainer = members.together(lambda: make_trainer(settings, device, arguments.checkpointing, members))
+    made = provenance([trainer.config.seed])
+    if members.leads:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        write_atomically(arguments.out / "config.json", to_json(settings))
+    run = Run(arguments.out, task, trainer, arguments.checkpoint_seconds)
     if arguments.resume:
         run.restore()
-    print(f"training on {device}, from step {run.trainer.done} to step {training.steps}; the run is in {arguments.out}", flush=True)
-    with progress_bar(training.steps, run.trainer.done, disable=None) as bar:
+    if members.leads:
+        where = f"{device} in {members.size} processes" if members.size > 1 else device
+        print(f"training on {where}, from step {trainer.done} to step {trainer.config.steps}; the run is in {arguments.out}", flush=True)
+    with progress_bar(trainer.config.steps, trainer.done, disable=None if members.leads else True) as bar:
         run.train(arguments.evaluate_every, bar)
+    if members.leads:
+        finish(run, settings, made)
 
-    export(arguments.out, run.trainer.model)
-    scores = run.results()
-    record = {**made, "wall_seconds": round(run.seconds, 1), "config": config, "runs": [{"seed": training.seed, **scores}]}
-    write_atomically(arguments.out / "record.json", to_json(record))
-    for name, score in scores.items():
-        print(f"{name}: loss {score['model']['loss']:.3f} nats per blank, first choice right on {score['model']['top1']:.1%} "
-              f"of {score['blanks']} blanks (unigram guess {score['unigram']['loss']:.3f}, {score['unigram']['top1']:.1%})")
+
+def finish(run, settings, made):
+    """Write the trained model and the record of the run, and say how good the model is."""
+    trainer = run.trainer
+    export(run.folder, trainer.model, settings["task"])
+    results = run.task.results(trainer)
+    record = {
+        **made, "wall_seconds": round(run.seconds, 1), "task": settings["task"], "text": settings["text"],
+        "precision": pick_precision(settings["precision"], trainer.device), "processes": trainer.team.size,
+        "config": {"training": settings["training"], "model": settings["model"]}, "runs": [{"seed": trainer.config.seed, **results}],
+    }
+    write_atomically(run.folder / "record.json", to_json(record))
+    for name, result in results.items():
+        print(f"{name}: {run.task.line(result)}")
+
+
+def main(arguments=None):
+    leads = os.environ.get("RANK", "0") == "0"
+    with open(os.devnull, "w") as nowhere:  # help and usage are said once, by the leader
+        with redirect_stdout(sys.stdout if leads else nowhere), redirect_stderr(sys.stderr if leads else nowhere):
+            parser, arguments = parse(arguments)
+    try:
+        with team() as members:
+            run_training(arguments, members)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    except Lost as lost:
+        kept = "continue the run with --resume" if (arguments.out / "checkpoint.pt").exists() else "there is no checkpoint yet"
+        print(f"{parser.prog}: stopped: {lost}; {kept}", file=sys.stderr, flush=True)
+        os._exit(1)  # at once: torch's own clearing up would wait for the lost process
 
 
 if __name__ == "__main__":

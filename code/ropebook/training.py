@@ -2,8 +2,8 @@
 
 Shapes: B sequences in a batch, T tokens in a sequence, M blanks (masked tokens) in the batch, V tokens in the vocabulary.
 
-Everything random after the model's first weights, which windows of text and which blanks, comes from one generator on the
-CPU. Its state is part of a checkpoint, so a continued run sees the batches that an unbroken run would have seen.
+Which windows of text and which blanks a batch has comes from one generator on the CPU. Its state is part of a checkpoint, so a
+continued run sees the batches that an unbroken run would have seen. What dropout drops follows from the seed and the step alone.
 """
 
 import io
@@ -17,8 +17,12 @@ from zipfile import is_zipfile
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 from tqdm import tqdm
 
+from ropebook.processes import ALONE
+
+PRECISIONS = ("auto", "float32", "bfloat16")
 MASK_SHARE = 0.15  # of the tokens become blanks, as in BERT
 EVALUATION_SEED = 0  # the held-out blanks are the same for every run
 
@@ -97,7 +101,18 @@ def held_out_blanks(stream, length, count, mask_id):
     return tokens, torch.where(blanks, mask_id, tokens), blanks
 
 
-@torch.no_grad()
+@contextmanager
+def answering(model):
+    """The model without gradients and without dropout, for a while."""
+    was = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(was)
+
+
 def evaluate(model, tokens, inputs, blanks, batch=32):
     """Fill the blanks and score the answers.
 
@@ -106,11 +121,12 @@ def evaluate(model, tokens, inputs, blanks, batch=32):
     device = model.bias.device
     positions = torch.arange(tokens.shape[1])
     loss, right = 0.0, 0
-    for t, i, b in zip(tokens.split(batch), inputs.split(batch), blanks.split(batch)):
-        logits = model(i.to(device), positions, b.to(device)).float()  # (M, V)
-        wanted = t[b].to(device)  # (M,)
-        loss += F.cross_entropy(logits, wanted, reduction="sum").item()
-        right += (logits.argmax(-1) == wanted).sum().item()
+    with answering(model):
+        for t, i, b in zip(tokens.split(batch), inputs.split(batch), blanks.split(batch)):
+            logits = model(i.to(device), positions, b.to(device)).float()  # (M, V)
+            wanted = t[b].to(device)  # (M,)
+            loss += F.cross_entropy(logits, wanted, reduction="sum").item()
+            right += (logits.argmax(-1) == wanted).sum().item()
     return {"loss": loss / blanks.sum().item(), "top1": right / blanks.sum().item()}
 
 
@@ -119,7 +135,12 @@ def unigram_guess(stream, wanted, vocabulary):
 
     returns  {"loss": nats per blank, "top1": share of the wanted tokens that are the commonest token}
     """
-    counts = torch.bincount(stream, minlength=vocabulary) + 1.0  # no token is impossible
+    return guess_by_counts(torch.bincount(stream, minlength=vocabulary), wanted)
+
+
+def guess_by_counts(counts, wanted):
+    """`unigram_guess` of one who knows how often each token occurs: counts (V,)."""
+    counts = counts + 1.0  # no token is impossible
     loss = -torch.log(counts / counts.sum())[wanted].mean().item()
     return {"loss": loss, "top1": (wanted == counts.argmax()).double().mean().item()}
 
@@ -139,59 +160,108 @@ def pick_device(name="auto"):
     return device
 
 
-def precision(device):
-    """bfloat16 arithmetic where the GPU has units for it, float32 everywhere else."""
-    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
-        return torch.autocast("cuda", dtype=torch.bfloat16)
-    return nullcontext()
+def pick_precision(name, device):
+    """"float32" or "bfloat16"; "auto" takes bfloat16 where a GPU has units for it.
+
+    raises   ValueError for another name
+    """
+    if name not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {name!r}")
+    if name != "auto":
+        return name
+    return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+
+
+def precision(device, name="auto"):
+    """A context in which matrix products are computed in the precision of that name; weights stay float32."""
+    return torch.autocast(device.type, dtype=torch.bfloat16) if pick_precision(name, device) == "bfloat16" else nullcontext()
 
 
 class Trainer:
-    """A model, its optimiser and the generator of its batches, after so many steps."""
+    """A model, its optimiser and the generator of its batches, after so many steps.
 
-    def __init__(self, model, stream, mask_id, config):
-        """stream (N,) int64 on the CPU; the model is trained where it is."""
-        self.model, self.stream, self.mask_id, self.config = model, stream, mask_id, config
+    Another task is a subclass with another `batch` and `total_loss`; see causal.py.
+    """
+
+    def __init__(self, model, stream, mask_id, config, precision="auto", team=ALONE):
+        """The model is trained where it is.
+
+        stream     (N,) int64 on the CPU, or a `ropebook.streaming.StreamedText`
+        precision  "auto", "float32" or "bfloat16", see `pick_precision`
+        team       the processes that share the work; all must have the same arguments
+        """
+        self.model, self.stream, self.mask_id, self.config, self.precision, self.team = model, stream, mask_id, config, precision, team
         self.optimiser = torch.optim.AdamW(model.parameters(), lr=config.rate, weight_decay=config.weight_decay, fused=True)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.positions = torch.arange(config.length)
+        self.drops = any(isinstance(part, nn.Dropout) and part.p > 0 for part in model.modules())
         self.done = 0  # steps
 
-    def loss(self):
-        """The mean loss of one fresh batch, nats per blank."""
-        device = self.model.bias.device
-        tokens = sample_windows(self.stream, self.config.batch, self.config.length, self.generator)  # (B, T)
+    @property
+    def device(self):
+        return next(self.model.parameters()).device
+
+    def windows(self, length):
+        """Fresh windows of the text, (B, length) int64."""
+        if isinstance(self.stream, torch.Tensor):
+            return sample_windows(self.stream, self.config.batch, length, self.generator)
+        return self.stream.sample(self.config.batch, self.generator)
+
+    def batch(self):
+        """One fresh batch of all processes: tensors of B rows on the CPU, and the number of answers that its loss is the mean of."""
+        tokens = self.windows(self.config.length)  # (B, T)
         inputs, blanks = mask_tokens(tokens, self.mask_id, self.model.config.vocabulary, self.generator)
-        with precision(device):
-            logits = self.model(inputs.to(device), self.positions, blanks.to(device))  # (M, V)
-        return F.cross_entropy(logits.float(), tokens[blanks].to(device))
+        return (tokens, inputs, blanks), blanks.sum().item()
+
+    def total_loss(self, tokens, inputs, blanks):
+        """The sum of the losses of some rows of a batch, nats."""
+        with precision(self.device, self.precision):
+            logits = self.model(inputs.to(self.device), self.positions, blanks.to(self.device))  # (M, V)
+        return F.cross_entropy(logits.float(), tokens[blanks].to(self.device), reduction="sum")
+
+    def loss(self):
+        """The mean loss of one fresh batch, nats per answer; of several processes each has its part, and the parts add up to it."""
+        batch, answers = self.batch()
+        return self.total_loss(*map(self.team.share, batch)) / max(1, answers)
 
     def step(self):
         """One batch, one update. Returns the batch's loss, a tensor without gradient."""
+        if self.drops:
+            torch.manual_seed(dropout_seed(self.config.seed, self.done, self.team.rank))
         loss = self.loss()
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.done, self.config)
         self.optimiser.zero_grad()
         loss.backward()
+        loss = loss.detach()
+        self.team.add_up([loss, *(weight.grad for weight in self.model.parameters() if weight.grad is not None)])
         self.optimiser.step()
         self.done += 1
-        return loss.detach()
+        return loss
 
     def state(self):
         """All that the next steps depend on, beside the text and the config."""
-        return {
+        state = {
             "done": self.done,
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "generator": self.generator.get_state(),
         }
+        return state if isinstance(self.stream, torch.Tensor) else {**state, "text": self.stream.state()}
 
     def restore(self, state):
         """Continue where `state` was taken."""
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.generator.set_state(state["generator"])
+        if not isinstance(self.stream, torch.Tensor):
+            self.stream.restore(state["text"])
         self.done = state["done"]
+
+
+def dropout_seed(seed, step, rank):
+    """A seed for what a process drops in a step: no two steps, processes or runs share one (steps below 2^32, processes below 2^16)."""
+    return (seed << 48 | rank << 32 | step) % 2**63
 
 
 @contextmanager
