@@ -55,8 +55,11 @@ def test_no_file_is_larger_than_agreed(pattern, limit):
     assert {path.name: size for path in files if (size := path.stat().st_size) >= limit} == {}
 
 
-def test_all_data_together_stay_small():
-    assert sum(path.stat().st_size for path in (ROOT / "code/ropebook/data").rglob("*") if path.is_file()) < 10 * MB
+def test_all_data_and_all_weights_stay_small():
+    """Two limits of 10 MB: one for texts and records, one for weights of models."""
+    sizes = {path: path.stat().st_size for path in (ROOT / "code/ropebook/data").rglob("*") if path.is_file()}
+    weights = sum(size for path, size in sizes.items() if path.suffix == ".safetensors")
+    assert weights < 10 * MB and sum(sizes.values()) - weights < 10 * MB
 
 
 def test_every_data_file_is_in_a_notice():
