@@ -3,6 +3,7 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 import torch
 from mutation import failures, mutated
 
@@ -85,6 +86,20 @@ def normalised(x, norm, epsilon):
 def gelu(h):
     """h Φ(h), with Φ the normal distribution."""
     return h * (1 + torch.erf(h / 2**0.5)) / 2
+
+
+def claim_tests(claims, mutants):
+    """Two tests for a file: every claim holds for `ropebook.roformer`, and every mutant (claim, old, new) of it is noticed by its claim."""
+
+    @pytest.mark.parametrize("claim", claims, ids=lambda claim: claim.__name__)
+    def test_claim_holds(claim):
+        claim(roformer)
+
+    @pytest.mark.parametrize("claim, old, new", mutants, ids=[f"{old} → {new}" for _, old, new in mutants])
+    def test_mutant_is_caught(claim, old, new):
+        assert caught(claim, roformer, old, new), f"{claim.__name__} does not notice {new!r} for {old!r}"
+
+    return test_claim_holds, test_mutant_is_caught
 
 
 def caught(claim, module, old, new):

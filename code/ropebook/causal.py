@@ -8,8 +8,8 @@ from functools import lru_cache
 import torch
 import torch.nn.functional as F
 
-from ropebook.text import token_stream, tokenizer
 from ropebook.processes import ALONE
+from ropebook.text import token_stream, tokenizer
 from ropebook.training import Trainer, answering, precision
 
 

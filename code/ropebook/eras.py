@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ropebook.text import SPLITS, addresses, tokenizer
+from ropebook.text import addresses, check_split, tokenizer
 
 FOLDS = 5
 
@@ -69,8 +69,7 @@ def documents(split, tokens, bins=8, fold=0):
     returns  ids (N, T) int64, of the book's tokenizer; labels (N,) int64, 0 for the oldest era
     raises   ValueError for another split or fold, or for a length below 1
     """
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
+    check_split(split)
     if fold not in range(FOLDS):
         raise ValueError(f"fold must be 0 to {FOLDS - 1}; got {fold}")
     if tokens < 1:

@@ -21,8 +21,7 @@ from safetensors.torch import save as save_tensors
 from ropebook.frequencies import frequencies
 from ropebook.roformer import Classifier, RoFormer, RoFormerConfig
 from ropebook.rotation_torch import rotation_table
-from ropebook.train import to_json
-from ropebook.training import write_atomically
+from ropebook.training import to_json, write_atomically
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the first that is there is read
 

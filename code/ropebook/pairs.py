@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from tokenizers import Tokenizer
 
-from ropebook.text import SPLITS, data_file
+from ropebook.text import check_split, data_file
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,7 @@ def pairs(split):
     returns  list of Pair
     raises   ValueError for another split, naming it
     """
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
+    check_split(split)
     return [pair for pair in _all_pairs() if split_of(pair.page) == split]
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ropebook.text import SPLITS, data_file
+from ropebook.text import check_split, data_file
 
 BOOKS = (
     "Genesis, Exodus, Leviticus, Numbers, Deuteronomy, Joshua, Judges, Ruth, 1 Samuel, 2 Samuel, 1 Kings, 2 Kings, 1 Chronicles, "
@@ -80,8 +80,7 @@ def passages(split, verses=4):
     returns  list of Passage
     raises   ValueError for another split, or for fewer than one verse
     """
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
+    check_split(split)
     if verses < 1:
         raise ValueError(f"a passage needs at least one verse; got {verses}")
     return list(_passages(split, verses))

@@ -7,7 +7,7 @@ Shapes: B sequences in a batch, T tokens in a sequence, S tokens of the source o
 model's width), H heads, D = C / H features of a head, V tokens in the vocabulary, M masked tokens in the batch.
 
 Layer normalisation stands before each sublayer (pre-LN), unless `norm` is "post-LN": the paper's model, like BERT, has it after
-the residual sum, which wants a long, careful warm-up; most models of this book train for minutes (chapter 13).
+the residual sum, which learns more slowly in the minutes that this book's models train for (chapter 13).
 """
 
 from dataclasses import dataclass, replace
@@ -84,7 +84,7 @@ class Places(NamedTuple):
 
     table: torch.Tensor | None  # (T, D/2) complex: RoPE turns queries and keys by it
     bias: torch.Tensor | None  # (H, T, T), or (B, H, T, T) with padding: added to the scores, −inf where a token must not look
-    present: torch.Tensor | None = None  # (B, T) bool: false for padding
+    present: torch.Tensor | None = None  # (B, T) bool, false for padding: for linear attention, which has no scores to add to
 
 
 class SelfAttention(nn.Module):
@@ -256,7 +256,7 @@ class Stack(nn.Module):
             bias = bias.masked_fill(_ahead(len(positions)).to(x.device), -torch.inf)
         if present is not None:
             bias = bias.masked_fill(~seen(present), -torch.inf)  # (B, H, T, T)
-        return Places(table, bias, present)
+        return Places(table, bias)
 
 
 class RoFormer(Stack):
@@ -311,7 +311,7 @@ class Classifier(Stack):
 
 
 class Matcher(Stack):
-    """Each text becomes one vector of length 1; texts that belong together shall point the same way. The dot product is their likeness."""
+    """Each text becomes one vector of length 1; texts that belong together should point the same way. The dot product is their likeness."""
 
     def __init__(self, config):
         super().__init__(config)

@@ -37,7 +37,7 @@ def add_options(parser):
     groups = {table: parser.add_argument_group(table) for table in TABLES}
     for (table, name), (kind, default) in known().items():
         if table:
-            how = {"action": argparse.BooleanOptionalAction} if kind is bool else {"type": _plain(kind)}
+            how = {"action": argparse.BooleanOptionalAction} if kind is bool else {"type": kind}
             groups[table].add_argument(_option(name), default=None, help=f"default: {default}", **how)
 
 
@@ -112,7 +112,7 @@ def _checked(table, name, value, path):
 
 
 def _plain(kind):
-    """The type behind an optional one: int for int | None."""
+    """The type behind an optional one: str for str | None."""
     return get_args(kind)[0] if get_args(kind) else kind
 
 

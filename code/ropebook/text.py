@@ -32,6 +32,12 @@ class Address:
     text: str
 
 
+def check_split(split):
+    """Refuse what is not the name of a split: ValueError, naming it and those there are."""
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
+
+
 def data_file(name):
     """The path of a file that ships with the package."""
     return resources.files("ropebook") / "data" / name
@@ -52,8 +58,7 @@ def addresses(split=None):
     """
     if split is None:
         return list(_all_addresses())
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
+    check_split(split)
     return [address for address in _all_addresses() if address.split == split]
 
 

@@ -26,7 +26,7 @@ from ropebook.records import provenance
 from ropebook.roformer import RoFormerConfig, Stack
 from ropebook.settings import add_options, asked, settled
 from ropebook.tasks import TASKS
-from ropebook.training import TrainingConfig, load_checkpoint, pick_device, pick_precision, progress_bar, save_checkpoint, write_atomically
+from ropebook.training import TrainingConfig, load_checkpoint, pick_device, pick_precision, progress_bar, save_checkpoint, to_json, write_atomically
 
 LOG_EVERY = 10  # steps
 EXAMPLES = """
@@ -61,10 +61,6 @@ def load_model(folder):
     model = TASKS[sizes.pop("task", "masked")].build(RoFormerConfig(**sizes))
     model.load_state_dict(load_tensors((folder / "model.safetensors").read_bytes()))
     return model.requires_grad_(False).eval()
-
-
-def to_json(value):
-    return (json.dumps(value, indent=1) + "\n").encode()
 
 
 def read_log(path):

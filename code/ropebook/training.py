@@ -7,6 +7,7 @@ continued run sees the batches that an unbroken run would have seen. What dropou
 """
 
 import io
+import json
 import math
 import os
 import sys
@@ -288,6 +289,11 @@ def write_atomically(path, data):
         file.flush()
         os.fsync(file.fileno())
     os.replace(partial, path)
+
+
+def to_json(value):
+    """Plain values as the bytes of a JSON file."""
+    return (json.dumps(value, indent=1) + "\n").encode()
 
 
 def save_checkpoint(path, state):
