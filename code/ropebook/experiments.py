@@ -45,10 +45,12 @@ def experiments():
     from ropebook.experiment_length import LENGTH_EXPERIMENT
     from ropebook.experiment_linear import LINEAR_EXPERIMENT
     from ropebook.experiment_pretraining import NORM_EXPERIMENT, PLATEAU_EXPERIMENT, PRETRAINING_EXPERIMENT, RATE_EXPERIMENT
+    from ropebook.experiment_translation import TRANSLATION_EXPERIMENT, TRANSLATION_RATES
 
     return {
         "linear": LINEAR_EXPERIMENT, "length": LENGTH_EXPERIMENT, "norm": NORM_EXPERIMENT, "pretraining-rates": RATE_EXPERIMENT,
-        "pretraining": PRETRAINING_EXPERIMENT, "plateau": PLATEAU_EXPERIMENT,
+        "pretraining": PRETRAINING_EXPERIMENT, "plateau": PLATEAU_EXPERIMENT, "translation-rates": TRANSLATION_RATES,
+        "translation": TRANSLATION_EXPERIMENT,
     }  # fmt: skip
 
 

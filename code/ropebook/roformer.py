@@ -131,9 +131,12 @@ class CrossAttention(nn.Module):
         q = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, H, T, D)
         k, v = self.key_value(source).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (B, H, S, D)
         mask = None if present is None else present[:, None, None]  # (B, 1, 1, S)
+        return self.output(self.mix(q, k, v, mask).transpose(1, 2).flatten(-2))
+
+    def mix(self, q, k, v, mask):
+        """Each token's weighted mean of the source's values: q (B, H, T, D), k and v (B, H, S, D); returns (B, H, T, D)."""
         rate = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=rate)
-        return self.output(mixed.transpose(1, 2).flatten(-2))
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=rate)
 
 
 class Block(nn.Module):
@@ -330,6 +333,7 @@ class Translator(nn.Module):
         super().__init__()
         if config.embedding not in (0, config.width):
             raise ValueError(f"scores are products with embeddings, so embedding must be width {config.width}, got {config.embedding}")
+        self.config = config
         self.encoder, self.decoder = Stack(replace(config, causal=False)), Stack(replace(config, causal=True), crossed=True)
         self.decoder.embedding = self.encoder.embedding
         self.bias = nn.Parameter(torch.zeros(config.vocabulary))
