@@ -15,7 +15,7 @@ from ropebook.rotation_torch import apply_table, rotation_table
 from ropebook.training import TrainingConfig
 from ropebook.translation import TranslationTrainer, bleu, encoded, translate, translation_scores
 
-STEPS, SHORT = 1000, 300
+STEPS, SHORT = 800, 300
 RATES = (1e-3, 3e-3, 1e-2)
 TUNING_SEED = 5
 EVERY = 100  # steps between two looks at the validation pairs

@@ -1,6 +1,6 @@
 """What a training run is asked to do: from the command line, from a file, or, when it is resumed, from its folder.
 
-A file is TOML or the config.json of a run: `task`, `precision`, `text`, and tables [training] and [model]. The command line wins.
+A file is TOML or the config.json of a run: `task`, `precision`, `text`, `start`, and tables [training] and [model]. The command line wins.
 Settings are plain values in one dict, as config.json has them: {"task": …, "training": {"steps": …}, "model": {…}}.
 """
 
@@ -18,12 +18,13 @@ from ropebook.training import PRECISIONS, TrainingConfig
 TABLES = {"training": TrainingConfig, "model": RoFormerConfig}
 SETTLED = ("vocabulary", "causal")  # the text has its vocabulary; whether a token sees those after it is the task's
 EXPECTED = {int: "a whole number", float: "a number", str: "text in quotes", bool: "true or false"}
+BOOK = "book"  # the name of the model that ships
 CHOICES = {"task": TASKS, "precision": PRECISIONS}
 
 
 def known():
     """Every setting: {(table or None, name): (type, default)}."""
-    top = {(None, "task"): (str, "masked"), (None, "precision"): (str, "auto"), (None, "text"): (str | None, None)}
+    top = {(None, "task"): (str, "masked"), (None, "precision"): (str, "auto"), (None, "text"): (str | None, None), (None, "start"): (str | None, None)}
     return top | {(table, f.name): (f.type, f.default) for table, kind in TABLES.items() for f in fields(kind) if f.name not in SETTLED}
 
 
@@ -34,6 +35,8 @@ def add_options(parser):
     parser.add_argument("--text", metavar="SOURCE", help=(
         "train on other text: a .txt or .jsonl file, a folder of them, or hub:NAME[:CONFIG], streamed with Hugging Face datasets; "
         "the scores stay those on the book's held-out addresses (default: the book's training addresses)"))
+    parser.add_argument("--start", metavar="DIR", help=(
+        f"begin with the weights of a finished run, as far as the model has a place for them; {BOOK}: of the book's pre-trained model (default: at random)"))
     groups = {table: parser.add_argument_group(table) for table in TABLES}
     for (table, name), (kind, default) in known().items():
         if table:
@@ -65,7 +68,7 @@ def settled(given, saved=None, folder=None):
     returns  dict as in config.json
     raises   ValueError naming the setting that contradicts
     """
-    settings = {"task": None, "precision": None, "text": None, "training": {}, "model": {}}
+    settings = {"task": None, "precision": None, "text": None, "start": None, "training": {}, "model": {}}
     for (table, name), (_, default) in known().items():
         before = saved if table is None or saved is None else saved[table]
         value = default if saved is None else before.get(name, default)

@@ -1,6 +1,7 @@
 """What a model can be trained for: one class a task, and the table that `python -m ropebook.train --task` chooses from.
 
-A task is made from a `TrainingConfig` and the source of another text, or None for the book's own; making it reads the text. It has
+A task is made from a `TrainingConfig` and the source of another text, or None for the book's own; making it reads the text. Tasks
+that need labels or translations know only the book's own. A task has
 
     build(config)                        the model of a `RoFormerConfig` (static)
     config(settings)                     the `RoFormerConfig` of the settings in a run's table [model] (class method)
@@ -14,11 +15,16 @@ The first line of a class's docstring is its help.
 
 import torch
 
+from ropebook import eras
 from ropebook.causal import CausalTrainer, held_out_next
-from ropebook.roformer import RoFormer, RoFormerConfig
+from ropebook.finetuning import ClassifierTrainer, MatcherTrainer, classification_scores, classify, confusion, told_right
+from ropebook.pairs import pairs, translation_tokenizer
+from ropebook.passages import KINDS, triplets
+from ropebook.roformer import Classifier, Matcher, RoFormer, RoFormerConfig, Translator
 from ropebook.streaming import StreamedText
 from ropebook.text import token_stream, tokenizer
 from ropebook.training import Trainer, evaluate, guess_by_counts, held_out_blanks
+from ropebook.translation import TranslationTrainer, bleu, encoded, translate, translation_scores
 
 EVALUATION_WINDOWS = 512
 
@@ -80,4 +86,93 @@ class Causal(Masked):
         return CausalTrainer(model, self.text, self.training, precision, team)
 
 
-TASKS = {"masked": Masked, "causal": Causal}
+class Labelled:
+    """What tasks on the book's own labelled texts have in common."""
+
+    def __init__(self, training, source):
+        if source:
+            raise ValueError(f"the task needs labels or translations, which other text has not; got --text {source}")
+        self.training = training
+        self.held_out = {split: self.read(split) for split in ("validation", "test")}
+
+    @classmethod
+    def config(cls, settings):
+        return RoFormerConfig(vocabulary=tokenizer().get_vocab_size(), **settings)
+
+    def results(self, trainer):
+        return {split: self.score(trainer.model, split) for split in self.held_out}
+
+
+class Era(Labelled):
+    """sort pieces of addresses, of --length tokens, into eight eras"""
+
+    BINS = 8
+
+    @classmethod
+    def build(cls, config):
+        return Classifier(config, cls.BINS)
+
+    def read(self, split):
+        return tuple(map(torch.from_numpy, eras.documents(split, self.training.length, self.BINS)))
+
+    def trainer(self, model, precision, team):
+        return ClassifierTrainer(model, *self.read("train"), self.training, precision, team)
+
+    def score(self, model, split="validation"):
+        texts, labels = self.held_out[split]
+        return {**classification_scores(confusion(labels, classify(model, texts), self.BINS)), "pieces": len(labels)}
+
+    def line(self, result):
+        return f"right on {result['accuracy']:.1%} of {result['pieces']} pieces, macro-F1 {result['macro_f1']:.3f}"
+
+
+class Matching(Labelled):
+    """tell which of two literal passages a modern one belongs to, up to --length tokens of each"""
+
+    build = staticmethod(Matcher)
+
+    def read(self, split):
+        return {kind: triplets(split, kind, self.training.seed) for kind in KINDS}
+
+    def trainer(self, model, precision, team):
+        return MatcherTrainer(model, self.read("train")["order"], tokenizer(), self.training, precision, team)
+
+    def score(self, model, split="validation"):
+        read = lambda texts: told_right(model, texts, tokenizer(), self.training.length).mean().item()
+        return {**{kind: read(texts) for kind, texts in self.held_out[split].items()}, "triplets": len(self.held_out[split]["order"])}
+
+    def line(self, result):
+        return f"of {result['triplets']} triplets each, right on {result['order']:.1%} with another order, {result['lexical']:.1%} with another passage"
+
+
+class Translation(Labelled):
+    """translate help pages from English to German, up to --length tokens of each text"""
+
+    build = staticmethod(Translator)
+
+    @classmethod
+    def config(cls, settings):
+        return RoFormerConfig(vocabulary=translation_tokenizer().get_vocab_size(), **settings)
+
+    def read(self, split):
+        return pairs(split)
+
+    def trainer(self, model, precision, team):
+        return TranslationTrainer(model, *encoded(self.read("train"), translation_tokenizer()), self.training, precision, team)
+
+    def score(self, model, split="validation"):
+        return translation_scores(model, *encoded(self.held_out[split], translation_tokenizer()))
+
+    def results(self, trainer):
+        """The scores, and the BLEU of a beam of four."""
+        found = {}
+        for split, asked in self.held_out.items():
+            score, signature = bleu(translate(trainer.model, [pair.english for pair in asked], translation_tokenizer()), [pair.german for pair in asked])
+            found[split] = {**self.score(trainer.model, split), "bleu": score, "signature": signature, "pairs": len(asked)}
+        return found
+
+    def line(self, result):
+        return f"BLEU {result['bleu']:.1f} on {result['pairs']} pairs ({result['signature']}), loss {result['loss']:.3f} nats per token"
+
+
+TASKS = {"masked": Masked, "causal": Causal, "era": Era, "matching": Matching, "translation": Translation}

@@ -1,4 +1,4 @@
-"""Train a small RoFormer on the State of the Union addresses: `python -m ropebook.train --out DIR`.
+"""Train a small RoFormer: `python -m ropebook.train --out DIR`, on the State of the Union addresses if no other task is named.
 
 DIR holds the run: config.json (what was asked), log.jsonl (one JSON line per report), checkpoint.pt (to continue from) and,
 when the run is complete, model.safetensors, model.json (the model's task and sizes) and record.json (command, machine, versions,
@@ -21,21 +21,26 @@ import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
+from ropebook.finetuning import start_from
 from ropebook.processes import Lost, own_device, team
 from ropebook.records import provenance
 from ropebook.roformer import RoFormerConfig, Stack
-from ropebook.settings import add_options, asked, settled
+from ropebook.settings import BOOK, add_options, asked, settled
 from ropebook.tasks import TASKS
+from ropebook.text import data_file
 from ropebook.training import TrainingConfig, load_checkpoint, pick_device, pick_precision, progress_bar, save_checkpoint, to_json, write_atomically
 
 LOG_EVERY = 10  # steps
 EXAMPLES = """
+Fine-tune the book's model, or one of your own:
+  python -m ropebook.train --out DIR --task era --start book --length 512 --batch 8 --steps 200 --rate 1e-3
+
 Several processes, each with its share of every batch (on GPUs one each):
   torchrun --nproc-per-node 2 -m ropebook.train --out DIR
   accelerate launch --multi_gpu --num_processes 2 -m ropebook.train --out DIR   # so without a GPU, too: --cpu starts one
 
 A file for --config; every option of the groups above has a key of its name, with _ for -:
-  task = "causal"          # top level: task, precision, text
+  task = "causal"          # top level: task, precision, text, start
   [training]
   steps = 2000
   [model]
@@ -45,21 +50,25 @@ The config.json of an earlier run will do, too. Options win over the file.
 
 
 def export(folder, model, task):
-    """Write the model's weights (safetensors, float32), its task and its sizes."""
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    """Write the model's weights (safetensors, float32; one that has two names under its first), its task and its sizes."""
+    weights = {name: weight.detach().cpu().contiguous() for name, weight in model.named_parameters()}
     write_atomically(folder / "model.safetensors", save_tensors(weights))
     write_atomically(folder / "model.json", to_json({"task": task, **asdict(model.config)}))
 
 
 def load_model(folder):
-    """Read a model that `export` wrote; without gradients and dropout, on the CPU.
+    """Read a model that `export` wrote; without gradients and dropout, on the CPU, in float32.
 
     folder   a directory that holds model.safetensors and model.json
     returns  the model of its task, a RoFormer if none is named
+    raises   ValueError if the weights are not those of a model of these sizes, naming the folder and what differs
     """
     sizes = json.loads((folder / "model.json").read_text())
     model = TASKS[sizes.pop("task", "masked")].build(RoFormerConfig(**sizes))
-    model.load_state_dict(load_tensors((folder / "model.safetensors").read_bytes()))
+    weights = load_tensors((folder / "model.safetensors").read_bytes())
+    if other := {name for name, _ in model.named_parameters()} ^ set(weights):
+        raise ValueError(f"{folder} does not hold the weights of its model.json: {', '.join(sorted(other))} stand in one of the two only")
+    model.load_state_dict(weights, strict=False)  # not strict: a weight with two names comes under its first
     return model.requires_grad_(False).eval()
 
 
@@ -154,7 +163,10 @@ def make_trainer(settings, device, checkpointing, members):
     if training.batch % members.size:
         raise ValueError(f"batch {training.batch} cannot be shared by {members.size} processes: it must be a multiple of them")
     torch.manual_seed(training.seed)
-    model = kind.build(kind.config(settings["model"])).to(device)
+    model = kind.build(kind.config(settings["model"]))
+    if settings["start"]:
+        start_from(model, load_model(data_file("roformer") if settings["start"] == BOOK else Path(settings["start"])))
+    model.to(device)
     for part in model.modules():
         if isinstance(part, Stack):
             part.checkpointing = checkpointing
@@ -189,7 +201,7 @@ def finish(run, settings, made):
     export(run.folder, trainer.model, settings["task"])
     results = run.task.results(trainer)
     record = {
-        **made, "wall_seconds": round(run.seconds, 1), "task": settings["task"], "text": settings["text"],
+        **made, "wall_seconds": round(run.seconds, 1), "task": settings["task"], "text": settings["text"], "start": settings["start"],
         "precision": pick_precision(settings["precision"], trainer.device), "processes": trainer.team.size,
         "config": {"training": settings["training"], "model": settings["model"]}, "runs": [{"seed": trainer.config.seed, **results}],
     }
