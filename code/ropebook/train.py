@@ -49,9 +49,9 @@ The config.json of an earlier run will do, too. Options win over the file.
 """
 
 
-def export(folder, model, task):
-    """Write the model's weights (safetensors, float32; one that has two names under its first), its task and its sizes."""
-    weights = {name: weight.detach().cpu().contiguous() for name, weight in model.named_parameters()}
+def export(folder, model, task, dtype=torch.float32):
+    """Write the model's weights (safetensors of that dtype; one that has two names under its first), its task and its sizes."""
+    weights = {name: weight.detach().to("cpu", dtype).contiguous() for name, weight in model.named_parameters()}
     write_atomically(folder / "model.safetensors", save_tensors(weights))
     write_atomically(folder / "model.json", to_json({"task": task, **asdict(model.config)}))
 
@@ -130,6 +130,7 @@ def parse(arguments):
     parser.add_argument("--device", default="auto", help="auto (the GPU when there is one), cpu, cuda, cuda:1, ... (default: auto)")
     parser.add_argument("--checkpointing", action="store_true", help="compute blocks twice to need less memory; changes no number")
     parser.add_argument("--checkpoint-seconds", type=float, default=20.0, metavar="S", help="time between checkpoints (default: 20)")
+    parser.add_argument("--half", action="store_true", help="write the trained weights in float16, in half the room; training is not touched")
     parser.add_argument("--evaluate-every", type=int, default=200, metavar="N", help="steps between evaluations on held-out text (default: 200)")
     add_options(parser)
     return parser, parser.parse_args(arguments)
@@ -192,13 +193,13 @@ def run_training(arguments, members):
     with progress_bar(trainer.config.steps, trainer.done, disable=None if members.leads else True) as bar:
         run.train(arguments.evaluate_every, bar)
     if members.leads:
-        finish(run, settings, made)
+        finish(run, settings, made, torch.float16 if arguments.half else torch.float32)
 
 
-def finish(run, settings, made):
+def finish(run, settings, made, dtype):
     """Write the trained model and the record of the run, and say how good the model is."""
     trainer = run.trainer
-    export(run.folder, trainer.model, settings["task"])
+    export(run.folder, trainer.model, settings["task"], dtype)
     results = run.task.results(trainer)
     record = {
         **made, "wall_seconds": round(run.seconds, 1), "task": settings["task"], "text": settings["text"], "start": settings["start"],
