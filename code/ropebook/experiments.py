@@ -42,6 +42,7 @@ class Experiment:
 
 def experiments():
     """The experiments by name. Imported late: reading a record needs none of their code."""
+    from ropebook.experiment_characters import CHARACTER_EXPERIMENT
     from ropebook.experiment_length import LENGTH_EXPERIMENT
     from ropebook.experiment_linear import LINEAR_EXPERIMENT
     from ropebook.experiment_longtext import ERA_EXPERIMENT, MARKS_EXPERIMENT, MATCHING_EXPERIMENT
@@ -52,6 +53,7 @@ def experiments():
         "linear": LINEAR_EXPERIMENT, "length": LENGTH_EXPERIMENT, "norm": NORM_EXPERIMENT, "pretraining-rates": RATE_EXPERIMENT,
         "pretraining": PRETRAINING_EXPERIMENT, "plateau": PLATEAU_EXPERIMENT, "translation-rates": TRANSLATION_RATES,
         "translation": TRANSLATION_EXPERIMENT, "era": ERA_EXPERIMENT, "matching": MATCHING_EXPERIMENT, "marks": MARKS_EXPERIMENT,
+        "characters": CHARACTER_EXPERIMENT,
     }  # fmt: skip
 
 
