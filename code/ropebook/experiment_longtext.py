@@ -121,7 +121,7 @@ def marked_texts(count, generator):
     return texts, 2 * kinds[:, 0] + kinds[:, 1], gaps
 
 
-MARK_TRAINING = TrainingConfig(steps=300, batch=16, rate=3e-3, warmup=20)
+MARK_TRAINING = TrainingConfig(steps=600, batch=16, rate=3e-3, warmup=20)
 
 
 class MarksTrainer(ClassifierTrainer):
