@@ -127,7 +127,7 @@ class Era(Labelled):
 
 
 class Matching(Labelled):
-    """tell which of two literal passages a modern one belongs to, up to --length tokens of each"""
+    """tell which of two literal passages a modern one belongs to, up to --length tokens of each: 512 is more than any has"""
 
     build = staticmethod(Matcher)
 
