@@ -20,11 +20,13 @@ from ropebook import encodings, rotation_torch
 from ropebook.attention import attention, weights
 from ropebook.decay import abel_bound, pair_products, scores
 from ropebook.extension import by_parts, interpolated, llama3, ntk_aware, yarn_paper
+from ropebook.finetuning import MatcherTrainer, classification_scores, confusion
 from ropebook.frequencies import frequencies
 from ropebook.layouts import head_rows_to_half_split
 from ropebook.linear import feature_map, prefix_summed, quadratic, sides, summed
 from ropebook.roformer import Block, RoFormerConfig
 from ropebook.rotation import angles, rotate, rotate_half_split, rotation_matrix, to_half_split, to_interleaved
+from ropebook.training import TrainingConfig
 
 THETA, KAPPA = 0.7, 0.05  # radians per token, growth per token
 X, Y = normal(2, 200, 2, seed=1)  # (T, 2) words of the plane
@@ -1130,3 +1132,65 @@ def test_a_norm_lets_no_size_through(a):
     bound = normed_off(STREAM, EPS * np.abs(STREAM).max())
     for mutant in (layer_norm(-a * STREAM), a * normed(STREAM)):
         holds(layer_norm(a * STREAM), normed(STREAM), mutant, bound)
+
+
+# ---- chapter 15: scores and a loss for whole texts -----------------------------------------------
+
+
+def macro_f1(labels, guesses, classes, f1=lambda right, present, guessed: 2 * right / (present + guessed) if present + guessed else 0.0):
+    """(15a), class by class."""
+    right = [sum(a == b == k for a, b in zip(labels, guesses)) for k in range(classes)]
+    return statistics.fmean(f1(right[k], labels.count(k), guesses.count(k)) for k in range(classes))
+
+
+def test_macro_f1_gives_each_class_the_same_weight():
+    """(15a): as a loop, by precision and recall, and as scikit-learn has it; not one of the two, nor over all pieces or present classes.
+
+    Of six classes one is guessed and never present, and one is neither. A few roundings each, and a sum of K.
+    """
+    f1_score = pytest.importorskip("sklearn.metrics").f1_score
+    labels = [0] * 60 + [1] * 21 + [2] * 9 + [3] * 6
+    guesses = [0] * 36 + [4] * 24 + [1] * 7 + [4] * 14 + [2] * 3 + [4] * 6 + [3] * 2 + [4] * 4
+    found = classification_scores(confusion(torch.tensor(labels), torch.tensor(guesses), 6))["macro_f1"]
+    harmonic = lambda right, present, guessed: 2 / (guessed / right + present / right) if right else 0.0
+    theirs = f1_score(labels, guesses, labels=range(6), average="macro", zero_division=0)
+    present = f1_score(labels, guesses, labels=sorted(set(labels)), average="macro", zero_division=0)
+    recall = macro_f1(labels, guesses, 6, lambda right, present, guessed: right / max(present, 1))
+    precision = macro_f1(guesses, labels, 6, lambda right, guessed, present: right / max(guessed, 1))
+    for right in (macro_f1(labels, guesses, 6), macro_f1(labels, guesses, 6, harmonic), theirs):
+        for mutant in (sum(a == b for a, b in zip(labels, guesses)) / len(labels), present, recall, precision):
+            holds(found, right, mutant, 32 * EPS)
+
+
+class Given(torch.nn.Module):
+    """In a matcher's place: the vectors of a batch's texts, whose tokens are their rows in a table."""
+
+    def __init__(self, vectors):
+        super().__init__()
+        self.vectors = torch.nn.Parameter(vectors)  # (3 B, C)
+
+    def forward(self, tokens, positions, present=None):
+        return self.vectors[tokens[:, 0]]
+
+
+def test_an_anchor_tells_its_own_positive_from_all_candidates():
+    """(15b), the mean: both sums term by term; not without negatives, other positives or the temperature, nor with i's negative alone.
+
+    The library's scores are float32: products of C numbers, of rows of length 1, over τ, are off by C + 2 of its roundings. An
+    error of scores moves a logarithm of their sum by as much, and the own score by as much again; the loss is rounded last.
+    """
+    B, C = 5, 16
+    rows = torch.nn.functional.normalize(torch.from_numpy(normal(3 * B, C, seed=29)), dim=1).float()
+    places, there = torch.arange(3 * B).view(3, B, 1), torch.ones(B, 1, dtype=bool)
+    trainer = MatcherTrainer(Given(rows), [], None, TrainingConfig(), "float32")
+    found = trainer.total_loss(*(part for side in places for part in (side, there))).item() / B
+    a, p, n = rows.double().view(3, B, C).numpy()
+
+    def loss(candidates, temperature=0.05):
+        score = lambda x, y: math.exp(math.fsum(x * y) / temperature)
+        return -statistics.fmean(math.log(score(a[i], p[i]) / sum(score(a[i], y) for y in candidates(i))) for i in range(B))
+
+    everything = lambda i: [*p, *n]
+    bound = (2 * (C + 2) / 0.05 + 4 * found) * 2.0**-24
+    for mutant in (loss(lambda i: p), loss(lambda i: [p[i], *n]), loss(lambda i: [*p, n[i]]), loss(everything, 1.0), B * loss(everything)):
+        holds(found, loss(everything), mutant, bound)
