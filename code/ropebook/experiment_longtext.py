@@ -25,8 +25,8 @@ from ropebook.training import TrainingConfig
 
 WHOLE, ERAS = 1024, 8  # tokens of an address's piece, of which a model reads the first 128, 512 or all; classes
 ERA_TRAINING = TrainingConfig(steps=200, batch=8, rate=1e-3, warmup=20)  # two in three of about 2,500 pieces, each once
-MATCH_TRAINING = TrainingConfig(steps=150, batch=12, rate=1e-3, warmup=20)
-VERSES, CUT_SHORT = 2, 64  # of a passage, which has up to 271 tokens: cut off at 512 all are whole, at 64 few are
+MATCH_TRAINING = TrainingConfig(steps=240, batch=8, rate=2e-3, warmup=20)
+CUT_SHORT = 128  # passages have up to 435 tokens, about 200 as a rule: cut off at 512 all are whole, at 128 few are
 
 
 @lru_cache(maxsize=1)
@@ -90,7 +90,7 @@ def word_counts():
 def matching_run(setting, seed):
     """The trainer of one matcher at its first step. setting  {"encoding": ..., "start": ..., "cut": tokens}"""
     config = replace(MATCH_TRAINING, length=setting["cut"], seed=seed)
-    return MatcherTrainer(begun(Matcher, setting, seed), triplets("train", "order", seed, VERSES), tokenizer(), config)
+    return MatcherTrainer(begun(Matcher, setting, seed), triplets("train", "order", seed), tokenizer(), config)
 
 
 def matching(setting, seed):
@@ -98,7 +98,7 @@ def matching(setting, seed):
     run = matching_run(setting, seed)
     for _ in range(run.config.steps):
         run.step()
-    asked = {kind: triplets("test", kind, seed, VERSES) for kind in KINDS}
+    asked = {kind: triplets("test", kind, seed) for kind in KINDS}
     return {kind: told_right(run.model, texts, tokenizer(), setting["cut"]).mean().item() for kind, texts in asked.items()}
 
 
@@ -163,8 +163,8 @@ MATCHING_EXPERIMENT = Experiment(
     "which passage belongs to which: another start, another encoding, less of it read",
     (
         CENTRE,
-        *({**CENTRE, "start": "scratch", "encoding": encoding} for encoding in ("RoPE", "ALiBi", "learned", "NoPE")),
-        *({**CENTRE, "start": "scratch", "encoding": encoding, "cut": CUT_SHORT} for encoding in ("RoPE", "NoPE")),
+        *({**CENTRE, "start": "scratch", "encoding": encoding} for encoding in ("RoPE", "learned", "NoPE")),
+        {**CENTRE, "start": "scratch", "encoding": "NoPE", "cut": CUT_SHORT},
     ),
     SEEDS,
     matching,
