@@ -105,7 +105,7 @@ def beam_search(model, source, present, width=4, penalty=0.6, longest=None):
     with answering(model):
         memory, present = spread(model.read(source, present)), spread(present)
         for _ in range(longest):
-            ended = tokens[..., -1] % END == 0  # (B, K): END or PAD came last
+            ended = (tokens[..., -1] == END) | (tokens[..., -1] == PAD)  # (B, K)
             if ended.all():
                 break
             after = model.write(tokens.flatten(0, 1), memory, present, last=True)[:, 0].float().log_softmax(-1).view(count, width, -1)
