@@ -128,7 +128,6 @@ def test_the_book_subset_has_the_same_pins():
 def test_every_dependency_is_a_lower_bound_that_pin_and_colab_satisfy():
     full, in_colab = pins("requirements.txt"), pins("code/authoring/colab-constraints.txt")
     in_colab["torch"] = "2.11.0"  # Colab's own; the simulation takes the pinned one
-    in_colab["sacrebleu"] = full["sacrebleu"]  # Colab has none: the install cell brings the newest
     project = PYPROJECT["project"]
     for line in project["dependencies"] + project["optional-dependencies"]["torch"]:
         requirement = Requirement(line)

@@ -18,7 +18,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "CONTRIBUTING.md", "CITATION.cff", "book/*.md")
-EXTRA = {"huggingface-hub", "sacrebleu", "safetensors", "scikit-learn", "tokenizers", "torch", "tqdm"}  # the packages of ropebook[torch] in pyproject.toml
+EXTRA = {"huggingface-hub", "safetensors", "scikit-learn", "tokenizers", "torch", "tqdm"}  # the packages of ropebook[torch] in pyproject.toml
 COLAB = re.compile(r"https://colab\.research\.google\.com/github/[^\s\"')>]+?/(book/[\w/]+\.ipynb)")
 REPOSITORY = re.compile(r"(?<=git clone )https://\S+|(?<=repository-code: )https://\S+")
 
