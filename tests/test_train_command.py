@@ -14,10 +14,12 @@ from mutation import mutated
 import ropebook.tasks
 import ropebook.text
 import ropebook.training
+from ropebook import eras, passages
 from ropebook.causal import CausalTrainer, held_out_ends, loss_at_length
 from ropebook.records import check_record
-from ropebook.roformer import Block, Classifier, RoFormer, RoFormerConfig
-from ropebook.tasks import TASKS, Causal, Masked
+from ropebook.processes import Team
+from ropebook.roformer import Block, Classifier, Matcher, RoFormer, RoFormerConfig
+from ropebook.tasks import TASKS
 from ropebook.text import token_stream, tokenizer
 from ropebook.train import EXAMPLES, load_model, main, read_log
 from ropebook.training import Trainer, TrainingConfig, evaluate, load_checkpoint, save_checkpoint
@@ -92,7 +94,7 @@ def test_the_causal_task_predicts_every_token_from_those_before(tmp_path, capsys
 
 def test_old_command_lines_fill_blanks(tmp_path, capsys):
     record = json.loads((run(tmp_path / "run", *SHORT) / "record.json").read_text())
-    assert (record["task"], record["precision"], record["processes"], record["text"]) == ("masked", "float32", 1, None)
+    assert (record["task"], record["precision"], record["processes"], record["text"], record["start"]) == ("masked", "float32", 1, None, None)
     assert "nats per blank" in capsys.readouterr().out and not load_model(tmp_path / "run").config.causal
 
 
@@ -149,6 +151,87 @@ def test_another_task_is_one_entry_in_the_table(tmp_path, monkeypatch, capsys):
     assert weights_file(run(tmp_path / "broken", "--resume", "--device", "cpu")) == weights_file(whole)
 
 
+# ---- tasks with labels, and runs that start from others ------------------------------------------
+
+@pytest.fixture
+def few_labels(monkeypatch):
+    """Some random pieces, and the first of the triplets, instead of the book's; what is read of them is listed."""
+    def documents(split, tokens, bins):
+        generator, number = torch.Generator().manual_seed(len(split)), {"train": 20, "validation": 9, "test": 7}[split]
+        return tuple(torch.randint(high, size, generator=generator).numpy() for high, size in ((2048, (number, tokens)), (bins, (number,))))
+
+    read, everything = [], passages.triplets
+    monkeypatch.setattr(eras, "documents", documents)
+    monkeypatch.setattr(ropebook.tasks, "triplets", lambda *asked: read.append(asked) or everything(asked[0], "order", asked[2])[:20])
+    return read
+
+
+@pytest.mark.parametrize("task, kind, counted", [("era", Classifier, {"pieces": 9}), ("matching", Matcher, {"triplets": 20})])
+def test_a_labelled_task_broken_off_and_resumed_equals_unbroken(task, kind, counted, few_labels, tmp_path, monkeypatch, capsys):
+    """In the middle of an epoch of ten steps, with dropout."""
+    arguments = [*SHORT, "--task", task, "--dropout", 0.1, "--steps", 25, "--rate", 0.01]
+    whole = run(tmp_path / "whole", *arguments)
+    said = capsys.readouterr().out
+    broken_off(tmp_path / "broken", 13, monkeypatch, *arguments)
+    torch.manual_seed(99)
+    run(tmp_path / "broken", "--resume", "--device", "cpu")
+    assert entries(tmp_path / "broken") == entries(whole) and weights_file(tmp_path / "broken") == weights_file(whole)
+    record = json.loads((whole / "record.json").read_text())
+    check_record(record)
+    assert record["task"] == task and record["runs"][0]["validation"].items() >= counted.items()
+    assert entries(whole)[-1] == {"step": 25, "validation": record["runs"][0]["validation"]}
+    assert all(f"{split}: {TASKS[task](TrainingConfig(), None).line(record['runs'][0][split])}" in said for split in ("validation", "test"))
+    assert type(load_model(whole)) is kind
+
+
+def test_a_matcher_trains_in_one_process(few_labels):
+    training = TrainingConfig(batch=2, length=16)
+    task = TASKS["matching"](training, None)
+    model = task.build(task.config({"width": 16, "heads": 2, "layers": 1}))
+    with pytest.raises(ValueError, match="one process, not in 2"):
+        task.trainer(model, "float32", Team(0, 2))
+    assert task.trainer(model, "float32", Team(0, 1)).step().isfinite()
+
+
+def test_a_run_starts_where_another_ended(few_labels, tmp_path):
+    """AdamW moves a weight by the rate at most in its first step, and shrinks it by its hundredth; 1e-9 is less than rounding."""
+    first = run(tmp_path / "first", *SHORT)
+    second = run(tmp_path / "second", *SHORT, "--task", "era", "--start", first, "--steps", 1, "--warmup", 0, "--rate", 1e-9, "--seed", 7)
+    old, new = (load_model(folder).state_dict() for folder in (first, second))
+    shared = set(old) & set(new)
+    assert set(new) - shared == {f"{layer}.{part}" for layer in ("hidden", "output") for part in ("weight", "bias")} and set(old) - shared == {"bias"}
+    for name in shared:
+        torch.testing.assert_close(new[name], old[name], rtol=2.0**-23, atol=1.01e-9)
+    assert json.loads((second / "config.json").read_text())["start"] == json.loads((second / "record.json").read_text())["start"] == str(first)
+    again = run(tmp_path / "again", "--config", second / "config.json", "--device", "cpu")
+    assert weights_file(again) == weights_file(second)
+
+
+def test_a_started_run_broken_off_and_resumed_equals_unbroken(few_labels, tmp_path, monkeypatch, refused):
+    first = run(tmp_path / "first", *SHORT)
+    arguments = [*SHORT, "--task", "era", "--start", first]
+    whole = run(tmp_path / "whole", *arguments)
+    broken_off(tmp_path / "broken", 7, monkeypatch, *arguments)
+    assert "--start book contradicts" in (line := refused("--out", tmp_path / "broken", "--resume", "--start", "book")) and str(first) in line
+    assert weights_file(run(tmp_path / "broken", "--resume", "--device", "cpu")) == weights_file(whole)
+
+
+def test_what_cannot_be_started_or_labelled_is_refused(few_labels, tmp_path, refused):
+    first = run(tmp_path / "first", *SHORT)
+    few_labels.clear()
+    for task in ("era", "matching", "translation"):
+        line = refused("--out", tmp_path / "new", *SHORT, "--task", task, "--text", "mine.txt")
+        assert "labels or translations" in line and "--text mine.txt" in line
+    assert few_labels == [], "refused before anything is read"
+    assert "No such file" in refused("--out", tmp_path / "new", *SHORT, "--start", tmp_path / "nowhere")
+    line = refused("--out", tmp_path / "new", *SHORT, "--start", "book")  # of width 128
+    assert "embedding.weight has shape (2048, 16) here and (2048, 128)" in line
+    (first / "model.json").write_text((first / "model.json").read_text().replace('"width": 16', '"width": 32'))
+    line = refused("--out", tmp_path / "new", *SHORT, "--start", first)
+    assert f"{first} does not hold the weights of its model.json" in line and "embedding.weight" in line
+    assert not (tmp_path / "new").exists()
+
+
 # ---- dropout, checkpointing, precision -----------------------------------------------------------
 
 def resumed_difference(library):
@@ -189,6 +272,8 @@ def test_a_trainer_that_forgets_does_not_resume(old, new, monkeypatch):
 def test_no_two_steps_or_processes_drop_the_same():
     seeds = {ropebook.training.dropout_seed(seed, step, rank) for seed in (-1, 0, 1) for step in range(50) for rank in range(4)}
     assert len(seeds) == 600 and min(seeds) >= 0
+    drawn = {tuple(torch.rand(4, generator=torch.Generator().manual_seed(seed)).tolist()) for seed in seeds}
+    assert len(drawn) == 600, "the generator must see all of a seed"
 
 
 @pytest.mark.parametrize("kind", [Trainer, CausalTrainer])
@@ -300,7 +385,7 @@ def refused(capsys):
 
 @pytest.mark.parametrize("content, says", [
     ("[training]\nstep = 3", "training.step = 3 .*no such key; expected one of training.steps"),
-    ("task = \"masked\"\nspeed = 9", "speed = 9 .*expected one of task, precision, text, training, model"),
+    ("task = \"masked\"\nspeed = 9", "speed = 9 .*expected one of task, precision, text, start, training, model"),
     ("[model]\nvocabulary = 9", "model.vocabulary = 9 .*no such key"),
     ("[training]\nsteps = 3.5", "training.steps = 3.5 .*expected a whole number"),
     ("[training]\nsteps = true", "training.steps = True .*expected a whole number"),
@@ -347,7 +432,7 @@ def test_a_run_from_before_these_settings_is_resumed(tmp_path):
     old = tmp_path / "old"
     old.mkdir()
     settings = config(new)
-    del settings["task"], settings["precision"], settings["text"], settings["model"]["dropout"], settings["model"]["norm"]
+    del settings["task"], settings["precision"], settings["text"], settings["start"], settings["model"]["dropout"], settings["model"]["norm"]
     (old / "config.json").write_text(json.dumps(settings))
     save_checkpoint(old / "checkpoint.pt", load_checkpoint(new / "checkpoint.pt"))
     assert weights_file(run(old, "--resume", "--device", "cpu")) == weights_file(new)
@@ -357,4 +442,5 @@ def test_every_task_says_what_it_does(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     said = " ".join(capsys.readouterr().out.split())
-    assert Masked.__doc__ in said and Causal.__doc__ in said and "--precision" in said and "torchrun --nproc-per-node 2" in said
+    assert all(f"{name}: {task.__doc__}" in said for name, task in TASKS.items())
+    assert "--precision" in said and "--start" in said and "torchrun --nproc-per-node 2" in said

@@ -37,8 +37,9 @@ def pretrained():
 
 def begun(kind, setting, seed, *arguments):
     """A `Classifier` or a `Matcher` of the pre-trained model's sizes, with its weights if the setting's start is "pre-trained"."""
-    torch.manual_seed(seed)
-    model = kind(replace(pretrained().config, encoding=setting["encoding"], longest=WHOLE), *arguments)
+    config = replace(pretrained().config, encoding=setting["encoding"], longest=WHOLE)
+    torch.manual_seed(seed)  # only now: the first time that the pre-trained model is read, random numbers are drawn
+    model = kind(config, *arguments)
     if setting["start"] == "pre-trained":
         start_from(model, pretrained())
     return model

@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from ropebook.processes import ALONE
-from ropebook.training import Trainer, answering, precision
+from ropebook.training import Trainer, answering, mixed_seed, precision
 
 TEMPERATURE = 0.05  # of the likenesses that a matcher is trained on: cosines differ by less than scores do
+TIE = 1e-5  # likenesses that differ by less are equal: float32 sums of the same numbers in another order differ by about 1e-6
 
 
 def start_from(model, other):
@@ -31,15 +32,18 @@ def start_from(model, other):
 
 
 def epoch_rows(count, batch, step, seed):
-    """Which of `count` examples a step is trained on: all once, in an order of their own, before any comes again.
+    """Which of `count` examples a step is trained on: an epoch goes through them in an order of its own, so that none comes twice in it.
 
-    What is left at the end of an epoch, too little for a batch, waits for another epoch's order.
+    What is left at the end of an epoch, too little for a batch, is not used in it; another epoch's order leaves out others.
 
+    count    examples, at least 1
+    batch    B, of them in a step
+    step     0, 1, ... of the run
     returns  (B,) int64, or (count,) if there are fewer than B
     """
     batch = min(batch, count)
     epoch, place = divmod(step, count // batch)
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed << 32 | epoch))
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(mixed_seed(seed, epoch)))
     return order[place * batch : (place + 1) * batch]
 
 
@@ -131,12 +135,14 @@ def padded(texts):
 
 
 def vectors_of(model, tokens, present):
-    """The vectors of a padded batch: (B, C). Where nothing is padded, none is said to be: attention is faster so."""
+    """The vectors of a `Matcher` for a batch from `padded`: (B, C). Without padding the model is told of none: attention is faster so."""
     return model(tokens, torch.arange(tokens.shape[1]), None if present.all() else present)
 
 
 def told_right(model, triplets, words, length, batch=32):
     """For each triplet whether the anchor is more like its positive; a tie, up to rounding, is half right.
+
+    A text in another order is a tie for a model without positions only if all of it is read: what is cut off differs, too.
 
     triplets  list of (anchor, positive, negative), texts
     length    T, tokens of each that are read
@@ -150,6 +156,3 @@ def told_right(model, triplets, words, length, batch=32):
             scores.append(((positive - negative) * anchor).sum(-1).double().cpu())
     lead = torch.cat(scores)
     return (lead.sign() * (lead.abs() > TIE) + 1) / 2
-
-
-TIE = 1e-5  # likenesses that differ by less are equal: float32 sums of the same numbers in another order differ by about 1e-6

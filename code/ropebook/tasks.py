@@ -113,7 +113,10 @@ class Era(Labelled):
         return Classifier(config, cls.BINS)
 
     def read(self, split):
-        return tuple(map(torch.from_numpy, eras.documents(split, self.training.length, self.BINS)))
+        texts, labels = map(torch.from_numpy, eras.documents(split, self.training.length, self.BINS))
+        if not len(labels):
+            raise ValueError(f"no address of the split {split} has a piece of {self.training.length} tokens")
+        return texts, labels
 
     def trainer(self, model, precision, team):
         return ClassifierTrainer(model, *self.read("train"), self.training, precision, team)
@@ -135,7 +138,7 @@ class Matching(Labelled):
         return {kind: triplets(split, kind, self.training.seed) for kind in KINDS}
 
     def trainer(self, model, precision, team):
-        return MatcherTrainer(model, self.read("train")["order"], tokenizer(), self.training, precision, team)
+        return MatcherTrainer(model, triplets("train", "order", self.training.seed), tokenizer(), self.training, precision, team)
 
     def score(self, model, split="validation"):
         read = lambda texts: told_right(model, texts, tokenizer(), self.training.length).mean().item()

@@ -66,8 +66,10 @@ def load_model(folder):
     sizes = json.loads((folder / "model.json").read_text())
     model = TASKS[sizes.pop("task", "masked")].build(RoFormerConfig(**sizes))
     weights = load_tensors((folder / "model.safetensors").read_bytes())
-    if other := {name for name, _ in model.named_parameters()} ^ set(weights):
-        raise ValueError(f"{folder} does not hold the weights of its model.json: {', '.join(sorted(other))} stand in one of the two only")
+    needed, held = ({name: tuple(weight.shape) for name, weight in some} for some in (model.named_parameters(), weights.items()))
+    if other := needed.items() ^ held.items():
+        raise ValueError(f"{folder} does not hold the weights of its model.json: {', '.join(sorted({name for name, _ in other}))} "
+                         "stand in one of the two only, or have another shape there")
     model.load_state_dict(weights, strict=False)  # not strict: a weight with two names comes under its first
     return model.requires_grad_(False).eval()
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import is_zipfile
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -261,8 +262,16 @@ class Trainer:
 
 
 def dropout_seed(seed, step, rank):
-    """A seed for what a process drops in a step: no two steps, processes or runs share one (steps below 2^32, processes below 2^16)."""
-    return (seed << 48 | rank << 32 | step) % 2**63
+    """A seed for what a process drops in a step: another for each step, process and run."""
+    return mixed_seed(seed, rank, step)
+
+
+def mixed_seed(*numbers):
+    """One seed below 2^32 for several whole numbers; others give another, up to a chance of 1 in 2^32.
+
+    Numbers side by side in the bits of a seed would not do: torch's generator on the CPU looks at the last 32 of them only.
+    """
+    return int(np.random.SeedSequence([number % 2**64 for number in numbers]).generate_state(1)[0])
 
 
 @contextmanager
