@@ -13,6 +13,8 @@ that need labels or translations know only the book's own. A task has
 The first line of a class's docstring is its help.
 """
 
+from importlib.util import find_spec
+
 import torch
 
 from ropebook import eras
@@ -152,6 +154,11 @@ class Translation(Labelled):
     """translate help pages from English to German, up to --length tokens of each text"""
 
     build = staticmethod(Translator)
+
+    def __init__(self, training, source):
+        if find_spec("sacrebleu") is None:  # better now than when hours of training are over
+            raise ValueError("the task translation scores its translations with sacreBLEU: install ropebook[translation]")
+        super().__init__(training, source)
 
     @classmethod
     def config(cls, settings):
