@@ -164,7 +164,7 @@ MATCHING_EXPERIMENT = Experiment(
     "which passage belongs to which: another start, another encoding, less of it read",
     (
         CENTRE,
-        *({**CENTRE, "start": "scratch", "encoding": encoding} for encoding in ("RoPE", "learned", "NoPE")),
+        *({**CENTRE, "start": "scratch", "encoding": encoding} for encoding in ("RoPE", "NoPE")),
         {**CENTRE, "start": "scratch", "encoding": "NoPE", "cut": CUT_SHORT},
     ),
     SEEDS,
