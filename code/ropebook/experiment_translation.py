@@ -11,7 +11,7 @@ import torch
 from ropebook.experiments import Experiment
 from ropebook.pairs import pairs, translation_tokenizer
 from ropebook.roformer import CrossAttention, RoFormerConfig, Translator
-from ropebook.rotation_torch import apply_table, rotation_table
+from ropebook.rotation_torch import rotate
 from ropebook.training import TrainingConfig
 from ropebook.translation import TranslationTrainer, bleu, encoded, translate, translation_scores
 
@@ -20,7 +20,7 @@ RATES = (1e-3, 3e-3, 1e-2)
 TUNING_SEED = 5
 EVERY = 100  # steps between two looks at the validation pairs
 SIZES = {"layers": 2}  # of the encoder, and as many of the decoder
-LENGTH = 100  # tokens of a text that are read; the longest test translation needs fewer
+LENGTH = 100  # tokens of a text that are read in training; no held-out text has more
 
 
 class RotatedCross(CrossAttention):
@@ -29,7 +29,7 @@ class RotatedCross(CrossAttention):
     theta = None  # (D/2,) of the decoder that it stands in
 
     def mix(self, q, k, v, mask):
-        turn = lambda x: apply_table(x, rotation_table(torch.arange(x.shape[-2]), self.theta, torch.float32, x.device))
+        turn = lambda x: rotate(x, torch.arange(x.shape[-2]), self.theta)
         return super().mix(turn(q), turn(k), v, mask)
 
 

@@ -14,7 +14,7 @@ from ropebook.training import Trainer, answering, precision
 
 PAD, BEGIN, END = 0, 1, 2
 SMOOTHING = 0.1  # of the wanted distribution is spread evenly over the vocabulary
-POOL = 20  # batches of pairs are sorted by length together, so that little of a batch is padding
+POOL = 20  # batches of pairs, or all if they are fewer, are sorted by length together, so that little of a batch is padding
 
 
 def encoded(pairs, words):
@@ -23,9 +23,14 @@ def encoded(pairs, words):
     pairs    list of `ropebook.pairs.Pair`
     words    their tokenizer
     """
-    sources = [torch.tensor(item.ids) for item in words.encode_batch([pair.english for pair in pairs])]
+    sources = token_ids([pair.english for pair in pairs], words)
     targets = [torch.tensor([BEGIN, *item.ids, END]) for item in words.encode_batch([pair.german for pair in pairs])]
     return sources, targets
+
+
+def token_ids(texts, words):
+    """Texts as token ids, a list of (length,) int64: an empty text has none."""
+    return [torch.tensor(item.ids, dtype=torch.int64) for item in words.encode_batch(list(texts))]
 
 
 def smoothed_loss(logits, wanted, smoothing=SMOOTHING):
@@ -39,7 +44,7 @@ def smoothed_loss(logits, wanted, smoothing=SMOOTHING):
 
 
 class TranslationTrainer(Trainer):
-    """Trains a `Translator`; each epoch has all pairs once, those of like lengths together in a batch."""
+    """Trains a `Translator`; an epoch has no pair twice, and those of like lengths stand together in a batch."""
 
     def __init__(self, model, sources, targets, config, precision="auto", team=ALONE):
         """sources, targets: from `encoded`; `config.length` tokens of each are read at most; the rest as `Trainer`."""
@@ -54,11 +59,11 @@ class TranslationTrainer(Trainer):
     def rows(self):
         """The pairs of this step: of a pool that comes in a random order, sorted by length, one of the batches that it falls into."""
         count, batch = len(self.sources), self.config.batch
-        pool, place = divmod(self.done, POOL)
-        rows = epoch_rows(count, POOL * batch, pool, self.config.seed)
+        size = max(1, min(POOL, count // batch))  # batches in a pool
+        pool, place = divmod(self.done, size)
+        rows = epoch_rows(count, size * batch, pool, self.config.seed)
         rows = rows[torch.tensor([len(self.targets[row]) for row in rows]).argsort(stable=True)]
-        parts = rows.chunk(POOL)
-        return parts[epoch_rows(len(parts), len(parts), pool, self.config.seed)[place % len(parts)]]
+        return rows.chunk(size)[epoch_rows(size, size, pool, self.config.seed)[place]]
 
     def total_loss(self, source, present, target):
         source, present, target = (part.to(self.device) for part in (source, present, target))
@@ -125,7 +130,7 @@ def translate(model, texts, words, width=4, penalty=0.6, batch=32):
 
     model    a trained `Translator`; words: the tokenizer; width and penalty as in `beam_search`
     """
-    sources = [torch.tensor(item.ids) for item in words.encode_batch(list(texts))]
+    sources = token_ids(texts, words)
     order = sorted(range(len(texts)), key=lambda index: len(sources[index]))
     found = [""] * len(texts)
     for first in range(0, len(order), batch):
@@ -140,7 +145,10 @@ def bleu(translations, references):
     """The BLEU of translations against one reference each, and the signature that says how it was computed: sacreBLEU, Post 2018.
 
     returns  (score from 0 to 100, "nrefs:1|case:mixed|…")
+    raises   ValueError if there are not as many references as translations, naming both
     """
+    if len(translations) != len(references):  # sacreBLEU would leave out the rest
+        raise ValueError(f"each translation needs a reference, got {len(translations)} translations and {len(references)} references")
     from sacrebleu.metrics import BLEU
 
     metric = BLEU()
