@@ -167,6 +167,12 @@ def a_translation_is_cut_at_the_longest(lib):
     assert searched(lib, [just], width=1, longest=3)[0] == searched(lib, [just], width=1, longest=2)[0] == [[4, 4]]
 
 
+def a_text_of_a_batch_is_cut_as_alone(lib):
+    """At twice its own words and 10, however much it is padded beside a longer one."""
+    source, present = torch.tensor([[0, 0, 0], [1, 1, 1]]), torch.tensor([[True, False, False], [True, True, True]])
+    assert [len(found) for found in lib.beam_search(Scripted({}, {}), source, present, width=2)] == [12, 16]
+
+
 def one_hypothesis_is_the_greedy_choice(lib):
     """By a loop over one sentence at a time, nothing padded; padding is never written, however likely."""
     for way in ({}, {"encoding": "sinusoidal"}):
@@ -610,8 +616,8 @@ def no_held_out_text_is_longer_than_what_is_read(lib):
 CLAIMS = {
     translation: [
         a_beam_for_all_finds_the_best_of_all, a_beam_sees_past_the_first_choice, a_penalty_is_for_short_ones,
-        nothing_is_added_to_an_ended_one, a_translation_is_cut_at_the_longest, one_hypothesis_is_the_greedy_choice,
-        a_sentence_is_translated_as_if_alone, impossible_beams_are_refused, translations_stand_between_begin_and_end,
+        nothing_is_added_to_an_ended_one, a_translation_is_cut_at_the_longest, a_text_of_a_batch_is_cut_as_alone,
+        one_hypothesis_is_the_greedy_choice, a_sentence_is_translated_as_if_alone, impossible_beams_are_refused, translations_stand_between_begin_and_end,
         some_of_the_wish_goes_to_all_tokens, an_epoch_has_no_pair_twice, like_lengths_stand_together,
         a_batch_has_sources_with_their_translations, the_loss_is_the_mean_of_what_is_wanted, more_padding_changes_no_loss,
         a_restored_trainer_goes_on_as_the_unbroken_one, each_next_token_is_guessed_from_all_before, texts_keep_their_order,
@@ -651,9 +657,11 @@ MUTANTS = [
     (nothing_is_added_to_an_ended_one, "torch.where(ended, 0.0, -torch.inf)", "torch.where(ended, -1.0, -torch.inf)"),
     (nothing_is_added_to_an_ended_one, "if ended.all():", "if ended.any():"),
     (nothing_is_added_to_an_ended_one, "if ended.all():", "if False:"),
-    (a_translation_is_cut_at_the_longest, "for _ in range(longest)", "for _ in range(longest + 1)"),
-    (a_translation_is_cut_at_the_longest, "2 * source.shape[1] + 10", "2 * source.shape[1] + 9"),
-    (a_translation_is_cut_at_the_longest, "2 * source.shape[1] + 10", "source.shape[1] + 10"),
+    (a_text_of_a_batch_is_cut_as_alone, "(lengths >= limits)", "(lengths > limits)"),
+    (a_translation_is_cut_at_the_longest, "range(int(limits.max()))", "range(int(limits.max()) - 1)"),
+    (a_translation_is_cut_at_the_longest, "2 * present.sum(1) + 10", "2 * present.sum(1) + 9"),
+    (a_translation_is_cut_at_the_longest, "2 * present.sum(1) + 10", "present.sum(1) + 10"),
+    (a_text_of_a_batch_is_cut_as_alone, "2 * present.sum(1) + 10", "2 * present.new_full((count,), source.shape[1], dtype=torch.long) + 10"),
     (one_hypothesis_is_the_greedy_choice, "(tokens[..., -1] == END) | (tokens[..., -1] == PAD)", "tokens[..., -1] % END == 0"),
     (one_hypothesis_is_the_greedy_choice, "after[..., PAD] = torch.where(ended, 0.0, -torch.inf)",
      "after[..., PAD] = torch.where(ended, 0.0, after[..., PAD])"),
@@ -663,8 +671,8 @@ MUTANTS = [
     (a_sentence_is_translated_as_if_alone, "    with answering(model):\n        memory", "    with torch.no_grad():\n        memory"),
     (a_sentence_is_translated_as_if_alone, "    with answering(model):\n        memory",
      "    model.eval()\n    with torch.no_grad():\n        memory"),
-    (impossible_beams_are_refused, "if width < 1 or longest < 1:", "if width < 0 or longest < 1:"),
-    (impossible_beams_are_refused, "if width < 1 or longest < 1:", "if width < 1 or longest < 0:"),
+    (impossible_beams_are_refused, "if width < 1 or longest is not None and longest < 1:", "if width < 0 or longest is not None and longest < 1:"),
+    (impossible_beams_are_refused, "if width < 1 or longest is not None and longest < 1:", "if width < 1 or longest is not None and longest < 0:"),
     (impossible_beams_are_refused, "got {width} and {longest}", "got {width}"),
     (translations_stand_between_begin_and_end, "[BEGIN, *item.ids, END]", "[BEGIN, *item.ids]"),
     (translations_stand_between_begin_and_end, "[BEGIN, *item.ids, END]", "[END, *item.ids, BEGIN]"),

@@ -95,22 +95,22 @@ def beam_search(model, source, present, width=4, penalty=0.6, longest=None):
     Hypotheses are ranked by log-probability / length^penalty, the length without BEGIN and with END; width 1 is the greedy choice.
 
     source   (B, S) int64, present (B, S) bool, false for padding
-    longest  tokens of a translation, END included; None: 2 S + 10
+    longest  tokens of a translation, END included; None: 10 more than twice those of its own source
     returns  list of B lists of token ids, without BEGIN and END
     raises   ValueError if width or longest is below 1, naming it
     """
-    longest = 2 * source.shape[1] + 10 if longest is None else longest
-    if width < 1 or longest < 1:
+    if width < 1 or longest is not None and longest < 1:
         raise ValueError(f"width and longest must be at least 1, got {width} and {longest}")
     count, device = len(source), source.device
+    limits = (2 * present.sum(1) + 10 if longest is None else torch.full((count,), longest, device=device))[:, None]  # (B, 1)
     spread = lambda x: x.repeat_interleave(width, dim=0)  # a row for each hypothesis
     tokens = torch.full((count, width, 1), BEGIN, device=device)
     scores = torch.full((count, width), -torch.inf, device=device).index_fill_(1, torch.tensor([0], device=device), 0.0)  # one to begin with
     lengths = torch.zeros(count, width, device=device)
     with answering(model):
         memory, present = spread(model.read(source, present)), spread(present)
-        for _ in range(longest):
-            ended = (tokens[..., -1] == END) | (tokens[..., -1] == PAD)  # (B, K)
+        for _ in range(int(limits.max())):
+            ended = (tokens[..., -1] == END) | (tokens[..., -1] == PAD) | (lengths >= limits)  # (B, K)
             if ended.all():
                 break
             after = model.write(tokens.flatten(0, 1), memory, present, last=True)[:, 0].float().log_softmax(-1).view(count, width, -1)
