@@ -311,7 +311,7 @@ def test_too_few_or_unequal_seeds_are_refused(a, b):
 # ---- the book's experiments ----------------------------------------------------------------------
 
 KNOWN = experiments.experiments()
-ONE_SEED = {"pretraining-rates", "plateau"}  # nothing is compared by them: a choice of rates, and one long run of each kind
+ONE_SEED = {"pretraining-rates", "translation-rates", "plateau"}  # nothing is compared by them: a choice of rates, and one long run of each kind
 
 
 @pytest.mark.parametrize("name", sorted(KNOWN.keys() - ONE_SEED))
@@ -319,8 +319,9 @@ def test_what_is_compared_is_run_with_five_seeds(name):
     assert KNOWN[name].seeds == (0, 1, 2, 3, 4)
 
 
-def test_no_seed_of_the_race_has_chosen_its_rates():
-    assert not set(KNOWN["pretraining"].seeds) & set(KNOWN["pretraining-rates"].seeds)
+@pytest.mark.parametrize("name", ["pretraining", "translation"])
+def test_no_seed_of_the_race_has_chosen_its_rates(name):
+    assert not set(KNOWN[name].seeds) & set(KNOWN[f"{name}-rates"].seeds)
 
 
 def test_the_race_is_run_with_the_best_of_the_recorded_rates():
