@@ -207,7 +207,7 @@ def test_the_command_trains_on_a_folder_and_resumes_in_the_middle(task, corpus, 
     assert json.loads((whole / "record.json").read_text())["text"] == str(corpus)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", ["masked", "causal"])  # those that other text will do for
 def test_every_process_draws_the_same_batch_and_none_draws_from_the_books_text(task, corpus):
     training = TrainingConfig(steps=2, batch=4, length=16)
     made = [TASKS[task](training, str(corpus)) for _ in range(2)]
