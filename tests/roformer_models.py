@@ -20,6 +20,8 @@ WAYS += [{"rotate_values": True}, {"norm": "post-LN"}]
 # Two evaluations of two blocks in float64: some 20 sums of up to 4 C = 64 terms below 10 in size are off by 20 · 64 · 10 EPS = 1.4e-12;
 # softmax, quotients and normalisations enlarge that by less than 7.
 ROUNDED = 1e-11
+SINGLE = 2.0**-24  # rounding to float32
+COUNTER = "self.__dict__.setdefault('steps', iter(range(99))).__next__()"  # for mutants: a trainer's own steps, which a restored one does not know
 SEEN = 1e-3  # features are of order 1: what reaches them at all moves them by more
 
 
@@ -89,15 +91,19 @@ def gelu(h):
 
 
 def claim_tests(claims, mutants):
-    """Two tests for a file: every claim holds for `ropebook.roformer`, and every mutant (claim, old, new) of it is noticed by its claim."""
+    """Two tests for a file: every claim holds for its module, and every mutant (claim, old, new) of the module is noticed by the claim.
 
-    @pytest.mark.parametrize("claim", claims, ids=lambda claim: claim.__name__)
+    claims   {module: [claim]}
+    """
+    home = {claim: module for module, some in claims.items() for claim in some}
+
+    @pytest.mark.parametrize("claim", home, ids=lambda claim: claim.__name__)
     def test_claim_holds(claim):
-        claim(roformer)
+        claim(home[claim])
 
     @pytest.mark.parametrize("claim, old, new", mutants, ids=[f"{old} → {new}" for _, old, new in mutants])
     def test_mutant_is_caught(claim, old, new):
-        assert caught(claim, roformer, old, new), f"{claim.__name__} does not notice {new!r} for {old!r}"
+        assert caught(claim, home[claim], old, new), f"{claim.__name__} does not notice {new!r} for {old!r}"
 
     return test_claim_holds, test_mutant_is_caught
 

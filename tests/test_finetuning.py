@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from roformer_models import C, T, V, caught, config, near, random_weights, seeded
+from roformer_models import COUNTER, SINGLE, C, T, V, claim_tests, config, near, random_weights, seeded
 from rotation_claims import EPS, refuse
 from safetensors.torch import load_file, save_file
 
@@ -23,7 +23,6 @@ from ropebook.text import tokenizer
 from ropebook.training import TrainingConfig
 
 K, N, B = 3, 10, 4  # classes, texts, texts in a batch: an epoch has two batches, and two texts are left over
-SINGLE = 2.0**-24  # rounding to float32
 TRAINING = TrainingConfig(steps=20, batch=B, length=T, rate=0.01, warmup=2, seed=3)
 LABELS = torch.tensor([0, 1, 2, 0, 0, 1, 2, 1, 0, 2])
 triplets = passages.triplets  # the book's own, before the tests put little ones in their place
@@ -261,9 +260,11 @@ def an_anchor_should_be_most_like_its_own_positive(lib):
 
 
 def texts_are_cut_and_padded(lib):
-    assert [text.tolist() for text in lib.tokenized(("abcde", "ab", ""), Letters, 3)] == [[1, 2, 3], [1, 2], []]
+    found = lib.tokenized(("abcde", "ab", ""), Letters, 3)
+    assert [text.tolist() for text in found] == [[1, 2, 3], [1, 2], []] and all(text.dtype == torch.int64 for text in found)
+    assert [len(text) for text in lib.tokenized(("abcde", ""), Letters)] == [5, 0]
     words, said = tokenizer(), "A text of the book's own tokenizer."
-    assert lib.tokenized([said], words, 1000)[0].tolist() == words.encode(said).ids
+    assert lib.tokenized(iter([said]), words, 1000)[0].tolist() == words.encode(said).ids  # of any collection
     tokens, present = lib.padded([torch.tensor([1, 2, 3]), torch.tensor([4]), torch.tensor([0, 5])])
     assert tokens.tolist() == [[1, 2, 3], [4, 0, 0], [0, 5, 0]] and present.dtype == torch.bool
     assert present.tolist() == [[True, True, True], [True, False, False], [True, True, False]]
@@ -563,9 +564,7 @@ CLAIMS = {
         a_model_begins_pretrained_or_from_scratch, a_runs_seed_is_its_fold, marks_are_fresh_at_every_step,
     ],
 }  # fmt: skip
-HOME = {claim: module for module, claims in CLAIMS.items() for claim in claims}
 
-COUNTER = "self.__dict__.setdefault('steps', iter(range(99))).__next__()"  # steps of this trainer, which a restored one does not know
 MUTANTS = [
     (an_epoch_has_no_example_twice, "order[place * batch : (place + 1) * batch]", "order[place : place + batch]"),
     (an_epoch_has_no_example_twice, "divmod(step, count // batch)", "divmod(step, -(-count // batch))"),
@@ -612,6 +611,8 @@ MUTANTS = [
     (an_anchor_should_be_most_like_its_own_positive, 'device=self.device), reduction="sum")', "device=self.device))"),
     (an_anchor_should_be_most_like_its_own_positive, "for i in (0, 2, 4)", "for i in (2, 0, 4)"),
     (an_anchor_should_be_most_like_its_own_positive, "None if present.all() else present", "None"),
+    (texts_are_cut_and_padded, "encode_batch(list(texts))", "encode_batch(texts)"),
+    (texts_are_cut_and_padded, "item.ids[:length], dtype=torch.int64)", "item.ids[:length])"),
     (texts_are_cut_and_padded, "item.ids[:length]", "item.ids"),
     (texts_are_cut_and_padded, "item.ids[:length]", "item.ids[-length:]"),
     (texts_are_cut_and_padded, "< lengths[:, None]", "<= lengths[:, None]"),
@@ -639,7 +640,7 @@ MUTANTS = [
     (passages_are_matched_and_scored, 'triplets("train", "order", self.training.seed)', 'triplets("train", "lexical", self.training.seed)'),
     (passages_are_matched_and_scored, 'triplets("train", "order", self.training.seed)', 'self.read("train")["order"]'),
     (passages_are_matched_and_scored, "triplets(split, kind, self.training.seed)", "triplets(split, kind, 0)"),
-    (passages_are_matched_and_scored, "tokenizer(), self.training.length).mean()", "tokenizer(), 128).mean()"),
+    (passages_are_matched_and_scored, "self.words, self.training.length).mean()", "self.words, 128).mean()"),
     (passages_are_matched_and_scored, "in self.held_out[split].items()", 'in self.held_out["validation"].items()'),
     (tasks_with_labels_know_only_the_books_texts, "        if source:\n", "        if False:\n"),
     (a_piece_longer_than_all_addresses_is_refused, "        if not len(labels):\n", "        if False:\n"),
@@ -680,12 +681,4 @@ MUTANTS = [
     (marks_are_fresh_at_every_step, "texts[:, : self.config.length]", "texts[:, -self.config.length :]"),
 ]  # fmt: skip
 
-
-@pytest.mark.parametrize("claim", HOME, ids=lambda claim: claim.__name__)
-def test_claim_holds(claim):
-    claim(HOME[claim])
-
-
-@pytest.mark.parametrize("claim, old, new", MUTANTS, ids=[f"{old} → {new}" for _, old, new in MUTANTS])
-def test_mutant_is_caught(claim, old, new):
-    assert caught(claim, HOME[claim], old, new), f"{claim.__name__} does not notice {new!r} for {old!r}"
+test_claim_holds, test_mutant_is_caught = claim_tests(CLAIMS, MUTANTS)

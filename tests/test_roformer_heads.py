@@ -7,6 +7,8 @@ from roformer_models import (
 )  # fmt: skip
 from rotation_claims import EPS, refuse
 
+from ropebook import roformer
+
 S = 9
 SOURCE = words(seed=4)[:, :S]
 SOURCE_PRESENT = PRESENT[:, :S]  # three texts with padding before, after and inside
@@ -323,4 +325,4 @@ MUTANTS = [
 ]  # fmt: skip
 
 
-test_claim_holds, test_mutant_is_caught = claim_tests(CLAIMS, MUTANTS)
+test_claim_holds, test_mutant_is_caught = claim_tests({roformer: CLAIMS}, MUTANTS)

@@ -6,7 +6,7 @@ import torch
 from roformer_models import POSITIONS, PRESENT, ROUNDED, SEEN, WAYS, B, H, T, V, caught, claim_tests, model, near, present_in, seeded, words
 from rotation_claims import refuse
 
-from ropebook import linear_torch
+from ropebook import linear_torch, roformer
 
 ABSOLUTE = [{"encoding": "sinusoidal"}, {"encoding": "learned"}, {"attention": "rotate first", "encoding": "RoPE"}, {"rotate_values": True}]
 
@@ -115,7 +115,7 @@ MUTANTS = [
 ]  # fmt: skip
 
 
-test_claim_holds, test_mutant_is_caught = claim_tests(CLAIMS, MUTANTS)
+test_claim_holds, test_mutant_is_caught = claim_tests({roformer: CLAIMS}, MUTANTS)
 
 
 # ---- linear attention -----------------------------------------------------------------------------

@@ -332,4 +332,4 @@ MUTANTS = [
 ]  # fmt: skip
 
 
-test_claim_holds, test_mutant_is_caught = claim_tests(CLAIMS, MUTANTS)
+test_claim_holds, test_mutant_is_caught = claim_tests({roformer: CLAIMS}, MUTANTS)

@@ -130,7 +130,7 @@ class MarksTrainer(ClassifierTrainer):
     """Fresh texts at every step: nothing can be learnt by heart."""
 
     def __init__(self, model, config):
-        super().__init__(model, torch.zeros(0, LONGEST, dtype=torch.int64), torch.zeros(0), config)
+        super().__init__(model, torch.zeros(0, LONGEST), torch.zeros(0), config)
 
     def batch(self):
         texts, labels, _ = marked_texts(self.config.batch, self.generator)

@@ -55,7 +55,7 @@ class ClassifierTrainer(Trainer):
 
         raises   ValueError if a text has fewer tokens than are to be read
         """
-        super().__init__(model, texts, None, config, precision, team)
+        super().__init__(model, None, None, config, precision, team)
         self.texts, self.labels = cut(texts, config.length), labels
 
     def batch(self):
@@ -107,7 +107,7 @@ class MatcherTrainer(Trainer):
         """
         if team.size > 1:
             raise ValueError(f"a matcher compares all texts of a batch with each other, so it trains in one process, not in {team.size}")
-        super().__init__(model, torch.empty(0), None, config, precision, team)
+        super().__init__(model, None, None, config, precision, team)
         self.sides = [tokenized(side, words, config.length) for side in zip(*triplets)]
 
     def batch(self):
@@ -122,9 +122,9 @@ class MatcherTrainer(Trainer):
         return F.cross_entropy(likeness / TEMPERATURE, torch.arange(len(anchors), device=self.device), reduction="sum")
 
 
-def tokenized(texts, words, length):
-    """The first T tokens of each text, a list of (at most T,) int64."""
-    return [torch.tensor(item.ids[:length]) for item in words.encode_batch(list(texts))]
+def tokenized(texts, words, length=None):
+    """The first T tokens of each text, or all, a list of (at most T,) int64; an empty text has none."""
+    return [torch.tensor(item.ids[:length], dtype=torch.int64) for item in words.encode_batch(list(texts))]
 
 
 def padded(texts):

@@ -91,15 +91,17 @@ class Causal(Masked):
 class Labelled:
     """What tasks on the book's own labelled texts have in common."""
 
+    tokenizer = staticmethod(tokenizer)
+
     def __init__(self, training, source):
         if source:
             raise ValueError(f"the task needs labels or translations, which other text has not; got --text {source}")
-        self.training = training
+        self.training, self.words = training, self.tokenizer()
         self.held_out = {split: self.read(split) for split in ("validation", "test")}
 
     @classmethod
     def config(cls, settings):
-        return RoFormerConfig(vocabulary=tokenizer().get_vocab_size(), **settings)
+        return RoFormerConfig(vocabulary=cls.tokenizer().get_vocab_size(), **settings)
 
     def results(self, trainer):
         return {split: self.score(trainer.model, split) for split in self.held_out}
@@ -140,10 +142,10 @@ class Matching(Labelled):
         return {kind: triplets(split, kind, self.training.seed) for kind in KINDS}
 
     def trainer(self, model, precision, team):
-        return MatcherTrainer(model, triplets("train", "order", self.training.seed), tokenizer(), self.training, precision, team)
+        return MatcherTrainer(model, triplets("train", "order", self.training.seed), self.words, self.training, precision, team)
 
     def score(self, model, split="validation"):
-        read = lambda texts: told_right(model, texts, tokenizer(), self.training.length).mean().item()
+        read = lambda texts: told_right(model, texts, self.words, self.training.length).mean().item()
         return {**{kind: read(texts) for kind, texts in self.held_out[split].items()}, "triplets": len(self.held_out[split]["order"])}
 
     def line(self, result):
@@ -154,30 +156,28 @@ class Translation(Labelled):
     """translate help pages from English to German, up to --length tokens of each text"""
 
     build = staticmethod(Translator)
+    tokenizer = staticmethod(translation_tokenizer)
 
     def __init__(self, training, source):
         if find_spec("sacrebleu") is None:  # better now than when hours of training are over
             raise ValueError("the task translation scores its translations with sacreBLEU: install ropebook[translation]")
         super().__init__(training, source)
 
-    @classmethod
-    def config(cls, settings):
-        return RoFormerConfig(vocabulary=translation_tokenizer().get_vocab_size(), **settings)
-
     def read(self, split):
         return pairs(split)
 
     def trainer(self, model, precision, team):
-        return TranslationTrainer(model, *encoded(self.read("train"), translation_tokenizer()), self.training, precision, team)
+        return TranslationTrainer(model, *encoded(self.read("train"), self.words), self.training, precision, team)
 
     def score(self, model, split="validation"):
-        return translation_scores(model, *encoded(self.held_out[split], translation_tokenizer()))
+        return translation_scores(model, *encoded(self.held_out[split], self.words))
 
     def results(self, trainer):
         """The scores, and the BLEU of a beam of four."""
         found = {}
         for split, asked in self.held_out.items():
-            score, signature = bleu(translate(trainer.model, [pair.english for pair in asked], translation_tokenizer()), [pair.german for pair in asked])
+            english, german = [pair.english for pair in asked], [pair.german for pair in asked]
+            score, signature = bleu(translate(trainer.model, english, self.words), german)
             found[split] = {**self.score(trainer.model, split), "bleu": score, "signature": signature, "pairs": len(asked)}
         return found
 

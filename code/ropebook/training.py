@@ -188,7 +188,7 @@ class Trainer:
     def __init__(self, model, stream, mask_id, config, precision="auto", team=ALONE):
         """The model is trained where it is.
 
-        stream     (N,) int64 on the CPU, or a `ropebook.streaming.StreamedText`
+        stream     (N,) int64 on the CPU, or a `ropebook.streaming.StreamedText`; None for a trainer whose `batch` draws no windows
         precision  "auto", "float32" or "bfloat16", see `pick_precision`
         team       the processes that share the work; all must have the same arguments
         """
@@ -203,11 +203,16 @@ class Trainer:
     def device(self):
         return next(self.model.parameters()).device
 
+    @property
+    def streamed(self):
+        """Whether the text remembers how far it was read."""
+        return self.stream is not None and not isinstance(self.stream, torch.Tensor)
+
     def windows(self, length):
         """Fresh windows of the text, (B, length) int64."""
-        if isinstance(self.stream, torch.Tensor):
-            return sample_windows(self.stream, self.config.batch, length, self.generator)
-        return self.stream.sample(self.config.batch, self.generator)
+        if self.streamed:
+            return self.stream.sample(self.config.batch, self.generator)
+        return sample_windows(self.stream, self.config.batch, length, self.generator)
 
     def batch(self):
         """One fresh batch of all processes: tensors of B rows on the CPU, and the number of answers that its loss is the mean of."""
@@ -249,14 +254,14 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "generator": self.generator.get_state(),
         }
-        return state if isinstance(self.stream, torch.Tensor) else {**state, "text": self.stream.state()}
+        return {**state, "text": self.stream.state()} if self.streamed else state
 
     def restore(self, state):
         """Continue where `state` was taken."""
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.generator.set_state(state["generator"])
-        if not isinstance(self.stream, torch.Tensor):
+        if self.streamed:
             self.stream.restore(state["text"])
         self.done = state["done"]
 

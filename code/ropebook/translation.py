@@ -8,7 +8,7 @@ Token ids are those of `ropebook.pairs.translation_tokenizer`. A source is read 
 import torch
 import torch.nn.functional as F
 
-from ropebook.finetuning import epoch_rows, padded
+from ropebook.finetuning import epoch_rows, padded, tokenized
 from ropebook.processes import ALONE
 from ropebook.training import Trainer, answering, precision
 
@@ -23,14 +23,9 @@ def encoded(pairs, words):
     pairs    list of `ropebook.pairs.Pair`
     words    their tokenizer
     """
-    sources = token_ids([pair.english for pair in pairs], words)
+    sources = tokenized([pair.english for pair in pairs], words)
     targets = [torch.tensor([BEGIN, *item.ids, END]) for item in words.encode_batch([pair.german for pair in pairs])]
     return sources, targets
-
-
-def token_ids(texts, words):
-    """Texts as token ids, a list of (length,) int64: an empty text has none."""
-    return [torch.tensor(item.ids, dtype=torch.int64) for item in words.encode_batch(list(texts))]
 
 
 def smoothed_loss(logits, wanted, smoothing=SMOOTHING):
@@ -48,8 +43,9 @@ class TranslationTrainer(Trainer):
 
     def __init__(self, model, sources, targets, config, precision="auto", team=ALONE):
         """sources, targets: from `encoded`; `config.length` tokens of each are read at most; the rest as `Trainer`."""
-        super().__init__(model, torch.empty(0), None, config, precision, team)
+        super().__init__(model, None, None, config, precision, team)
         self.sources, self.targets = ([text[: config.length] for text in side] for side in (sources, targets))
+        self.lengths = torch.tensor([len(text) for text in self.targets])
 
     def batch(self):
         rows = self.rows()
@@ -62,7 +58,7 @@ class TranslationTrainer(Trainer):
         size = max(1, min(POOL, count // batch))  # batches in a pool
         pool, place = divmod(self.done, size)
         rows = epoch_rows(count, size * batch, pool, self.config.seed)
-        rows = rows[torch.tensor([len(self.targets[row]) for row in rows]).argsort(stable=True)]
+        rows = rows[self.lengths[rows].argsort(stable=True)]
         return rows.chunk(size)[epoch_rows(size, size, pool, self.config.seed)[place]]
 
     def total_loss(self, source, present, target):
@@ -130,7 +126,7 @@ def translate(model, texts, words, width=4, penalty=0.6, batch=32):
 
     model    a trained `Translator`; words: the tokenizer; width and penalty as in `beam_search`
     """
-    sources = token_ids(texts, words)
+    sources = tokenized(texts, words)
     order = sorted(range(len(texts)), key=lambda index: len(sources[index]))
     found = [""] * len(texts)
     for first in range(0, len(order), batch):
