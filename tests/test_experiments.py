@@ -18,7 +18,7 @@ import pytest
 import torch
 from mutation import failures, mutated
 
-from ropebook import causal, experiment_length, experiment_linear, experiments, text
+from ropebook import causal, experiment_characters, experiment_length, experiment_linear, experiments, text
 from ropebook.experiment_pretraining import BEST, RATES, new_run
 from ropebook.experiments import Experiment, file_name, main, read_run, recorded, table
 from ropebook.records import REQUIRED, check_record
@@ -397,6 +397,28 @@ def test_a_live_run_of_the_linear_experiment_has_finite_losses(monkeypatch, shor
     long, short = (experiment_linear.trained(experiment_linear.SETTINGS[0], 0, steps) for steps in (3, 2))
     assert [step for step, _ in long["losses"]] == [1, 2, 3] and all(math.isfinite(loss) for _, loss in long["losses"])
     assert long["losses"][:2] == short["losses"] and short["largest training loss"] <= long["largest training loss"] < math.inf
+
+
+def test_characters_are_numbered_by_the_training_text(monkeypatch):
+    """In the order of their code points, from 1; what only the held-out text has is 0; a text ends with a line break."""
+    texts = {"train": ["bad", "é"], "validation": ["dab", "z"]}
+    monkeypatch.setattr(experiment_characters, "addresses", lambda split: [SimpleNamespace(text=some) for some in texts[split]])
+    train, held_out, count = experiment_characters.characters.__wrapped__()
+    assert (train.tolist(), held_out.tolist(), count) == ([3, 2, 4, 1, 5, 1], [4, 2, 3, 1, 0, 1], 6)
+
+
+def test_a_live_run_on_characters_counts_bits(monkeypatch):
+    """Two steps: nearly a uniform guess still, log2 of the number of characters to within a bit."""
+    experiment_characters.characters.cache_clear()
+    everything = experiment_characters.addresses
+    monkeypatch.setattr(experiment_characters, "addresses", lambda split: everything(split)[:1])
+    monkeypatch.setattr(experiment_characters, "EVERY", 1)
+    monkeypatch.setattr(experiment_characters, "WINDOWS", 2)
+    found = experiment_characters.trained({"attention": "plain", "encoding": "NoPE"}, seed=0, stop=2)
+    count = experiment_characters.characters()[2]
+    experiment_characters.characters.cache_clear()
+    assert [step for step, _ in found["curve"]] == [1, 2] and found["bits"] == found["curve"][-1][1]
+    assert abs(found["bits"] - math.log2(count)) < 1
 
 
 def test_what_is_no_number_is_recorded_as_none():
