@@ -559,6 +559,7 @@ def own_sliders(tab):
 def test_decays_own_h_answers_to_mouse_and_keys_where_it_counts(page, via):
     tab = page(via=via)
     decay_control(tab, "radio", "your own").check()
+    settled(tab, "decay")
     assert own_sliders(tab).count() == 4 and decay_control(tab, "slider", "target, tokens").count() == 0
     for name, presses in [("h, fastest pair", "End"), ("h, one third", "End ArrowLeft"),
                           ("h, two thirds", "Home"), ("h, slowest pair", "ArrowLeft ArrowLeft")]:  # fmt: skip
