@@ -83,4 +83,6 @@ help:  ## list the commands
 	@echo "Installing Colab's versions into .venv-colab (once)"
 	@.venv-colab/bin/python $(INSTALL_TORCH)
 	@.venv-colab/bin/python -m pip install -qq -r code/authoring/colab-constraints.txt $(TORCH)
+	@rm -rf .venv-colab/wheels
+	@.venv-colab/bin/python -m pip download -qq --no-deps -d .venv-colab/wheels -c requirements.txt sacrebleu portalocker colorama
 	@touch $@

@@ -42,20 +42,22 @@ def test_a_picture_badge_becomes_the_link(save_notebook, tmp_path):
     assert notebooks.load(written(text)).cells[0] == notebooks.load(written(chapter(save_notebook, tmp_path))).cells[0]
 
 
-@pytest.mark.parametrize("source, extra", [
-    ("import ropebook, numpy as np", False),
-    ("from ropebook.figures import Hero", False),
-    ("%matplotlib inline\nfrom ropebook.exercises import check", False),
-    ("import torch", True),
-    ("import numpy, torch.nn", True),
-    ("from torch import nn", True),
-    ("from ropebook.rotation_torch import rotate", True),
-    ("from ropebook import rotation_torch", True),
-    ("# import torch", False),
-    ("%pip install torch", False),
+@pytest.mark.parametrize("source, extras", [
+    ("import ropebook, numpy as np", set()),
+    ("from ropebook.figures import Hero", set()),
+    ("%matplotlib inline\nfrom ropebook.exercises import check", set()),
+    ("import torch", {"torch"}),
+    ("import numpy, torch.nn", {"torch"}),
+    ("from torch import nn", {"torch"}),
+    ("from ropebook.rotation_torch import rotate", {"torch"}),
+    ("from ropebook import rotation_torch", {"torch"}),
+    ("from sacrebleu.metrics import BLEU", {"sacrebleu"}),
+    ("import torch\nimport sacrebleu", {"torch", "sacrebleu"}),
+    ("# import torch", set()),
+    ("%pip install torch", set()),
 ])
-def test_the_extra_is_installed_where_torch_is_imported(source, extra):
-    assert address.needs_extra(source) is extra
+def test_the_extras_are_those_whose_packages_are_imported(source, extras):
+    assert address.needed_extras(source) == extras
 
 
 def test_the_extra_is_found_through_another_module(tmp_path, monkeypatch):
@@ -64,12 +66,17 @@ def test_the_extra_is_found_through_another_module(tmp_path, monkeypatch):
     (package / "above.py").write_text("from ropebook import below")
     (package / "below.py").write_text("from ropebook import above\nimport tokenizers")
     monkeypatch.setattr(address, "ROOT", tmp_path)
-    assert address.needs_extra("from ropebook.above import thing")
+    assert address.needed_extras("from ropebook.above import thing") == {"torch"}
 
 
-def test_torch_chapters_ask_for_the_extra(save_notebook, tmp_path):
-    source = notebooks.load(written(chapter(save_notebook, tmp_path, ("work", "import torch")))).cells[1].source
-    assert "import ropebook, torch" in source and '"ropebook[torch] @ {SOURCE}"' in source
+@pytest.mark.parametrize("source, modules, package", [
+    ("import numpy", "ropebook", "ropebook"),
+    ("import torch", "ropebook, torch", "ropebook[torch]"),
+    ("import sacrebleu, torch", "ropebook, torch, sacrebleu", "ropebook[torch,sacrebleu]"),
+])
+def test_chapters_ask_for_the_extras_that_they_need(save_notebook, tmp_path, source, modules, package):
+    cell = notebooks.load(written(chapter(save_notebook, tmp_path, ("work", source)))).cells[1].source
+    assert f"import {modules}\n" in cell and f'"{package} @ {{SOURCE}}"' in cell
 
 
 @pytest.mark.parametrize("was_fresh", [True, False])

@@ -70,7 +70,7 @@ def test_the_kernel_sees_our_wheel_and_no_index(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
     env = colab.environment(tmp_path / "ropebook.whl", tmp_path / "ipython")
     assert env["ROPEBOOK_WHEEL"] == f"file://{tmp_path}/ropebook.whl"
-    assert env["PIP_NO_INDEX"] == "1" and "PIP_FIND_LINKS" not in env and "PYTHONPATH" not in env
+    assert env["PIP_NO_INDEX"] == "1" and env["PIP_FIND_LINKS"] == str(colab.WHEELS) and "PYTHONPATH" not in env
     assert (tmp_path / "ipython/profile_default/startup/00-colab.py").read_text() == STARTUP.read_text()
     assert env["PATH"].split(os.pathsep)[0] == str(colab.PYTHON.parent)
 
@@ -123,6 +123,13 @@ def test_ropebook_is_all_that_a_chapter_may_install(verdict):
     assert verdict({"numpy==2.1.3", "ropebook @ file:///x.whl"}) == []
     assert verdict({"numpy==2.4.6", "ropebook @ file:///x.whl"}) == [
         "the install cell changed numpy==2.1.3", "the install cell changed numpy==2.4.6"]
+
+
+def test_what_colab_lacks_may_come_along(verdict, tmp_path, monkeypatch):
+    (tmp_path / "sacrebleu-2.6.0-py3-none-any.whl").touch()
+    monkeypatch.setattr(colab, "WHEELS", tmp_path)
+    assert verdict({"numpy==2.1.3", "ropebook @ file:///x.whl", "sacrebleu==2.6.0"}) == []
+    assert verdict({"numpy==2.1.3", "lxml==6.1.3"}) == ["the install cell changed lxml==6.1.3"]
 
 
 def test_a_dead_kernel_is_a_failure(verdict):

@@ -139,8 +139,9 @@ def test_every_dependency_is_a_lower_bound_that_pin_and_colab_satisfy():
 HERE = pins("requirements.txt", here=True)
 
 
-def test_the_install_cells_know_the_extra():
-    assert {Requirement(line).name for line in PYPROJECT["project"]["optional-dependencies"]["torch"]} == address.EXTRA
+def test_the_install_cells_know_the_extras():
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    assert {name: {Requirement(line).name for line in extras[name]} for name in address.EXTRAS} == address.EXTRAS
 
 
 def test_the_installed_packages_are_the_pinned_ones():

@@ -18,7 +18,10 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "CONTRIBUTING.md", "CITATION.cff", "book/*.md")
-EXTRA = {"huggingface-hub", "safetensors", "scikit-learn", "tokenizers", "torch", "tqdm"}  # the packages of ropebook[torch] in pyproject.toml
+EXTRAS = {  # of ropebook, with their packages as pyproject.toml has them; a chapter's install cell tries to import the one of the same name
+    "torch": {"huggingface-hub", "safetensors", "scikit-learn", "tokenizers", "torch", "tqdm"},
+    "sacrebleu": {"sacrebleu"},
+}
 COLAB = re.compile(r"https://colab\.research\.google\.com/github/[^\s\"')>]+?/(book/[\w/]+\.ipynb)")
 REPOSITORY = re.compile(r"(?<=git clone )https://\S+|(?<=repository-code: )https://\S+")
 
@@ -42,10 +45,11 @@ def colab_link(path, url, branch):
     return f"https://colab.research.google.com/github/{url.removeprefix('https://github.com/')}/blob/{branch}/{path}"
 
 
-def install_source(needs_extra, url, branch):
+def install_source(extras, url, branch):
     """The install cell. A zip needs no git where it is installed, and serves a branch as well as a tag."""
-    modules, package = ("ropebook, torch", "ropebook[torch]") if needs_extra else ("ropebook", "ropebook")
-    return INSTALL.format(modules=modules, package=package, source=f"{url}/archive/{branch}.zip").rstrip("\n")
+    names = [name for name in EXTRAS if name in extras]
+    package = f"ropebook[{','.join(names)}]" if names else "ropebook"
+    return INSTALL.format(modules=", ".join(["ropebook", *names]), package=package, source=f"{url}/archive/{branch}.zip").rstrip("\n")
 
 
 def imports(source):
@@ -58,16 +62,17 @@ def imports(source):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def needs_extra(source, seen=()):
-    """Whether the source imports torch or its companions, itself or through modules of ropebook."""
-    for name in imports(source):
-        if name.split(".")[0].replace("_", "-") in EXTRA:
-            return True
-        module = ROOT / "code" / Path(*name.split(".")[:2]).with_suffix(".py")
-        if name.startswith("ropebook.") and module.exists() and module not in seen:
-            if needs_extra(module.read_text(encoding="utf-8"), (*seen, module)):
-                return True
-    return False
+def needed_extras(source):
+    """The extras whose packages the source imports, itself or through modules of ropebook: a set of names."""
+    extras, waiting, seen = set(), [source], set()
+    while waiting:
+        for name in imports(waiting.pop()):
+            extras |= {extra for extra, packages in EXTRAS.items() if name.split(".")[0].replace("_", "-") in packages}
+            module = ROOT / "code" / Path(*name.split(".")[:2]).with_suffix(".py")
+            if name.startswith("ropebook.") and module.exists() and module not in seen:
+                seen.add(module)
+                waiting.append(module.read_text(encoding="utf-8"))
+    return extras
 
 
 def address_notebook(path, text, url, branch):
@@ -86,7 +91,7 @@ def address_notebook(path, text, url, branch):
     install = next((cell for cell in nb.cells if cell.get("id") == "install"), nbformat.v4.new_code_cell(id="install"))
     executed = nb.metadata.get("ropebook", {}).get("executed", {})
     fresh = executed.get("install") == notebooks.digest(install.source)
-    install.source = install_source(needs_extra(code), url, branch)
+    install.source = install_source(needed_extras(code), url, branch)
     install.metadata["tags"] = ["hide-input"]
     if fresh:
         executed["install"] = notebooks.digest(install.source)

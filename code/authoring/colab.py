@@ -4,11 +4,13 @@
 
 The environment .venv-colab (made by `make colab`) holds Colab's own versions of the packages (colab-constraints.txt) and
 not ropebook. Each chapter is copied alone into an empty directory and run there, without a network, with the wheel of this
-tree where its install cell would find the public one. A chapter fails on an error, on anything in stderr, if its install
-cell left any package changed but ropebook, or if that cell says anything when it is run a second time.
+tree where its install cell would find the public one, and with the wheels in .venv-colab/wheels: packages that Colab lacks and
+an extra of ropebook brings. A chapter fails on an error, on anything in stderr, if its install cell left any package changed
+but ropebook and those, or if that cell says anything when it is run a second time.
 """
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +23,7 @@ import notebooks
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv-colab" / "bin" / "python"
+WHEELS = ROOT / ".venv-colab" / "wheels"  # what Colab lacks and an install cell brings
 CELL_SECONDS = 600
 
 
@@ -44,6 +47,7 @@ def environment(wheel, ipython_dir):
         "ROPEBOOK_WHEEL": wheel.as_uri(),
         "IPYTHONDIR": str(ipython_dir),
         "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(WHEELS),
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "OMP_NUM_THREADS": "1",  # two threads on two busy cores wait for each other: training took seven times as long
@@ -55,6 +59,11 @@ def installed():
     """The packages of .venv-colab, as pip lists them."""
     frozen = subprocess.run([PYTHON, "-m", "pip", "freeze"], check=True, capture_output=True, text=True)
     return set(frozen.stdout.splitlines())
+
+
+def brought():
+    """The names of the packages that an install cell may bring."""
+    return {path.name.partition("-")[0] for path in WHEELS.glob("*.whl")}
 
 
 def with_install_twice(text):
@@ -81,8 +90,8 @@ def outputs_amiss(nb):
 
 
 def run_chapter(path, env):
-    """Run one chapter in an environment without ropebook; everything that is wrong with it."""
-    subprocess.run([PYTHON, "-m", "pip", "uninstall", "-qq", "-y", "ropebook"], check=True)
+    """Run one chapter in an environment without ropebook and what it brings; everything that is wrong with it."""
+    subprocess.run([PYTHON, "-m", "pip", "uninstall", "-qq", "-y", "ropebook", *brought()], check=True)
     before = installed()
     with tempfile.TemporaryDirectory() as empty:
         copy = Path(empty) / path.name
@@ -93,7 +102,7 @@ def run_chapter(path, env):
             problems = [ran.stderr.rpartition("\nnbclient.exceptions.")[2].strip()]
         else:
             problems = list(outputs_amiss(json.loads(copy.read_text(encoding="utf-8"))))
-    changed = sorted(line for line in installed() ^ before if not line.startswith("ropebook @ "))
+    changed = sorted(line for line in installed() ^ before if re.split(" @ |==", line)[0] not in {"ropebook", *brought()})
     return problems + [f"the install cell changed {line}" for line in changed]
 
 

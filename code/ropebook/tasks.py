@@ -160,7 +160,7 @@ class Translation(Labelled):
 
     def __init__(self, training, source):
         if find_spec("sacrebleu") is None:  # better now than when hours of training are over
-            raise ValueError("the task translation scores its translations with sacreBLEU: install ropebook[translation]")
+            raise ValueError("the task translation scores its translations with sacreBLEU: install ropebook[sacrebleu]")
         super().__init__(training, source)
 
     def read(self, split):
