@@ -311,7 +311,7 @@ def test_too_few_or_unequal_seeds_are_refused(a, b):
 # ---- the book's experiments ----------------------------------------------------------------------
 
 KNOWN = experiments.experiments()
-ONE_SEED = {"pretraining-rates", "translation-rates", "plateau"}  # nothing is compared by them: a choice of rates, and one long run of each kind
+ONE_SEED = {"pretraining-rates", "translation-rates", "plateau", "translation-long"}  # a choice of rates, and one long run of each kind
 
 
 @pytest.mark.parametrize("name", sorted(KNOWN.keys() - ONE_SEED))

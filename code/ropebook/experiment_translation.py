@@ -15,7 +15,7 @@ from ropebook.rotation_torch import rotate
 from ropebook.training import TrainingConfig
 from ropebook.translation import TranslationTrainer, bleu, encoded, translate, translation_scores
 
-STEPS, SHORT = 800, 300
+STEPS, SHORT, LONG = 800, 300, 2000
 RATES = (1e-3, 3e-3, 1e-2)
 TUNING_SEED = 5
 EVERY = 100  # steps between two looks at the validation pairs
@@ -48,7 +48,7 @@ def texts(split):
 def new_run(setting, seed):
     """A model that has learned nothing, and what trains it.
 
-    setting  {"encoding": ..., "rate": ...}, and "cross": "rotated" for a model that rotates its cross-attention, "steps" for a short run
+    setting  {"encoding": ..., "rate": ...}, and "cross": "rotated" for a model that rotates its cross-attention, "steps" if not STEPS
     """
     torch.manual_seed(seed)
     words = translation_tokenizer()
@@ -99,12 +99,13 @@ TRANSLATION_RATES = Experiment(
     (TUNING_SEED,),
     tuned,
 )
+RACERS = (
+    *({"encoding": encoding, "rate": rate, "cross": "plain"} for encoding, rate in BEST.items()),
+    {"encoding": "RoPE", "rate": BEST["RoPE"], "cross": "rotated"},
+)
 TRANSLATION_EXPERIMENT = Experiment(
-    "translating with RoPE, with sinusoidal waves, and with rotated cross-attention",
-    (
-        *({"encoding": encoding, "rate": rate, "cross": "plain"} for encoding, rate in BEST.items()),
-        {"encoding": "RoPE", "rate": BEST["RoPE"], "cross": "rotated"},
-    ),
-    (0, 1, 2, 3, 4),
-    compared,
+    "translating with RoPE, with sinusoidal waves, and with rotated cross-attention", RACERS, (0, 1, 2, 3, 4), compared
+)
+TRANSLATION_LONG = Experiment(
+    "whether what the translators differ in lasts when they train longer", tuple({**setting, "steps": LONG} for setting in RACERS), (0,), compared
 )
