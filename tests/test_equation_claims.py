@@ -7,7 +7,9 @@ the one of encoding_claims.py, which covers both sides.
 
 import cmath
 import math
+import random
 import statistics
+from itertools import product
 
 import encoding_claims
 import numpy as np
@@ -24,9 +26,10 @@ from ropebook.finetuning import MatcherTrainer, classification_scores, confusion
 from ropebook.frequencies import frequencies
 from ropebook.layouts import head_rows_to_half_split
 from ropebook.linear import feature_map, prefix_summed, quadratic, sides, summed
-from ropebook.roformer import Block, RoFormerConfig
+from ropebook.roformer import Block, CrossAttention, RoFormerConfig
 from ropebook.rotation import angles, rotate, rotate_half_split, rotation_matrix, to_half_split, to_interleaved
 from ropebook.training import TrainingConfig
+from ropebook.translation import END, beam_search, bleu, smoothed_loss
 
 THETA, KAPPA = 0.7, 0.05  # radians per token, growth per token
 X, Y = normal(2, 200, 2, seed=1)  # (T, 2) words of the plane
@@ -1194,3 +1197,147 @@ def test_an_anchor_tells_its_own_positive_from_all_candidates():
     bound = (2 * (C + 2) / 0.05 + 4 * found) * 2.0**-24
     for mutant in (loss(lambda i: p), loss(lambda i: [p[i], *n]), loss(lambda i: [*p, n[i]]), loss(everything, 1.0), B * loss(everything)):
         holds(found, loss(everything), mutant, bound)
+
+
+# ---- chapter 16: translation ---------------------------------------------------------------------
+
+
+def test_cross_attention_scores_words_and_no_positions():
+    """(16a): weights from qᵀk/√D; source words may change places, and outputs move with the target's. Not without √D, nor if turned."""
+    cross = CrossAttention(RoFormerConfig(2, width=HEAD, heads=1)).double()
+    cross.output = torch.nn.Identity()
+    for seed, part in enumerate(cross.parameters(), 30):
+        part.data = torch.from_numpy(normal(*part.shape, seed=seed) / np.sqrt(HEAD))
+    x, source = normal(T, HEAD, seed=28), normal(T, HEAD, seed=29)
+    through = lambda x, source: cross(*(torch.from_numpy(words)[None] for words in (x, source)), None)[0].detach().numpy()
+    layers = cross.query, cross.key_value
+    weight, bias = (torch.cat([getattr(layer, part) for layer in layers]).detach().numpy() for part in ("weight", "bias"))
+    w_q, w_k, w_v = weight.reshape(3, HEAD, HEAD)
+    b_q, b_k, b_v = bias.reshape(3, HEAD)
+
+    def by_hand(x, source, root=math.sqrt(HEAD), turn=lambda words: words):
+        q, k, v = turn(x @ w_q.T + b_q), turn(source @ w_k.T + b_k), source @ w_v.T + b_v
+        share = [[math.exp(sum(a * b for a, b in zip(q_m, k_n)) / root) for k_n in k] for q_m in q]
+        return np.array([sum(s * v_n for s, v_n in zip(row, v)) / sum(row) for row in share])
+
+    sizes = [np.abs(words) @ np.abs(w).T + np.abs(b) for words, w, b in ((x, w_q, b_q), (source, w_k, b_k), (source, w_v, b_v))]
+    bound = 2 * mean_rounding(*sizes, before=HEAD + 1)
+    turned = lambda x, source: by_hand(x, source, turn=lambda words: rotate(words, np.arange(T), PLANES))
+    for mutant in (by_hand(x, source, root=1), turned(x, source)):
+        holds(through(x, source), by_hand(x, source), mutant, bound)
+    holds(through(x, CYCLE @ source), through(x, source), turned(x, CYCLE @ source), bound)
+    holds(through(CYCLE @ x, source), CYCLE @ through(x, source), turned(CYCLE @ x, source), bound)
+
+
+def test_the_smoothed_loss_gives_each_token_a_share():
+    """(16b): not with ε spread over the V − 1 others, nor with all of 1 for the right token, nor without the sum.
+
+    In float32, whose unit roundoff is 2⁻²⁴: a log p is a score less a logarithm of a sum of V terms, V of them are added up.
+    """
+    V, epsilon = 6, 0.3
+    logits = (3 * normal(200, V, seed=31)).astype(np.float32)
+    wanted = np.random.default_rng(32).integers(1, V, 200)  # 0 is padding
+    place = lambda scores, token: smoothed_loss(torch.from_numpy(scores)[None, None], torch.tensor([[token]]), epsilon).item()
+    left = np.array([place(*pair) for pair in zip(logits, wanted)])
+    log_p = [[math.log(math.exp(score) / sum(map(math.exp, row))) for score in row] for row in logits.tolist()]
+    loss = lambda first, share, rest: np.array([-first * row[w] - share * (sum(row) - rest * row[w]) for row, w in zip(log_p, wanted)])
+    bound = 2.0**-24 * (2 * V + 16) * (2 * np.abs(logits).max() + math.log(V))
+    for mutant in (loss(1 - epsilon, epsilon / (V - 1), 1), loss(1, epsilon / V, 0), loss(1, 0, 0)):
+        holds(left, loss(1 - epsilon, epsilon / V, 0), mutant, bound)
+
+
+class Languages(torch.nn.Module):
+    """A translator of made-up languages: the source names the language, and what was written so far gives the scores of what comes next."""
+
+    WORDS, LONGEST = (3, 4), 4
+
+    def next(self, language, words):
+        """log p of END and of each word, by token."""
+        scores = np.random.default_rng([language, *words]).standard_normal(3) + (0, 0.5, 0.5)
+        return dict(zip((END, *self.WORDS), scores - math.log(sum(map(math.exp, scores)))))
+
+    def read(self, source, present):
+        return source
+
+    def write(self, tokens, memory, present, last):
+        scores = torch.full((len(tokens), 1, 5), -torch.inf)
+        for row, (language, (_, *words)) in enumerate(zip(memory[:, 0].tolist(), tokens.tolist())):
+            for token, log_p in self.next(language, words).items():
+                scores[row, 0, token] = log_p
+        return scores
+
+    def sentences(self, language):
+        """{words: log p} of all that have ended within LONGEST tokens, and of all of LONGEST words that have not."""
+        def log_p(tokens):
+            return sum(self.next(language, tokens[:at])[token] for at, token in enumerate(tokens))
+
+        found = [(*words, END) for length in range(self.LONGEST) for words in product(self.WORDS, repeat=length)]
+        return {tokens: log_p(tokens) for tokens in found + list(product(self.WORDS, repeat=self.LONGEST))}
+
+
+def test_the_search_ranks_by_log_probability_over_a_power_of_the_length():
+    """(16c): with a beam that forgets nothing the search returns the first by rank, END counted in ℓ, in each of 25 languages.
+
+    By log p alone, with ℓ without END, with ℓ^α for a factor, or with p for log p, another sentence comes first in some. The search's
+    ranks are float32: a log p of up to four terms of a few nats each is off by under 1e-5, and the first is ahead of the second by more.
+    """
+    model, alpha = Languages(), 0.6
+    found = [beam_search(model, torch.tensor([[language]]), torch.ones(1, 1, dtype=bool), 64, alpha, model.LONGEST)[0] for language in range(25)]
+    spoken = [model.sentences(language) for language in range(25)]
+
+    def first(rank):
+        best = [max(sentences, key=lambda tokens: rank(sentences[tokens], tokens)) for sentences in spoken]
+        return [[token for token in tokens if token != END] for tokens in best]
+
+    right = lambda log_p, tokens: log_p / len(tokens) ** alpha
+    for sentences in spoken:
+        one, two = sorted((right(log_p, tokens) for tokens, log_p in sentences.items()), reverse=True)[:2]
+        assert one - two > 1e-5
+    assert found == first(right)
+    for mutant in (lambda log_p, tokens: log_p, lambda log_p, tokens: log_p / max(1, len(tokens) - (tokens[-1] == END)) ** alpha,
+                   lambda log_p, tokens: log_p * len(tokens) ** alpha, lambda log_p, tokens: math.exp(log_p) / len(tokens) ** alpha):
+        assert found != first(mutant)
+
+
+def corpus(seed):
+    """Eight references and translations: words left out, put in and exchanged, now too few and now too many."""
+    draw = random.Random(seed)
+    word = lambda: draw.choice(("house", "tree", "is", "the", "old", "green"))
+    references = [[word() for _ in range(draw.randint(6, 14))] for _ in range(8)]
+    changed = lambda old: draw.choices(([old], [], [old, word()], [word()]), (16, 2 + seed % 3, 2, 1))[0]
+    return [sum(map(changed, text), []) for text in references], references
+
+
+def precisions(translations, references, clipped=True):
+    """p_1 to p_4; clipped: an n-gram that matches is crossed out in its reference."""
+    shares = []
+    for n in (1, 2, 3, 4):
+        matches = total = 0
+        for one, other in zip(translations, references):
+            own, left = ([tuple(text[i : i + n]) for i in range(len(text) - n + 1)] for text in (one, other))
+            total += len(own)
+            for gram in own:
+                if gram in left:
+                    matches += 1
+                    if clipped:
+                        left.remove(gram)
+        shares.append(matches / total)
+    return shares
+
+
+def test_bleu_is_a_penalty_times_the_mean_of_four_precisions():
+    """(16d): on 30 test sets; not unclipped, nor with an arithmetic mean, no penalty, or a reward for length.
+
+    A few dozen roundings of a number up to 100: four logarithms, their mean, two exponentials, four products.
+    """
+    sets = [corpus(seed) for seed in range(30)]
+    lengths = [[sum(map(len, texts)) for texts in pair] for pair in sets]
+    assert min(h - r for h, r in lengths) < 0 < max(h - r for h, r in lengths)
+    left = np.array([bleu(*([" ".join(text) for text in texts] for texts in pair))[0] for pair in sets])
+
+    def by_hand(factor=lambda h, r: min(1, math.exp(1 - r / h)), mean=lambda p: math.prod(p) ** 0.25, **options):
+        return np.array([100 * factor(*length) * mean(precisions(*pair, **options)) for length, pair in zip(lengths, sets)])
+
+    for mutant in (by_hand(clipped=False), by_hand(mean=statistics.fmean), by_hand(factor=lambda h, r: 1), by_hand(lambda h, r: math.exp(1 - r / h)),
+                   by_hand(factor=lambda h, r: min(1, math.exp(1 - h / r))), by_hand(mean=lambda p: math.prod(p[:3]) ** (1 / 3))):
+        holds(left, by_hand(), mutant, 100 * 40 * EPS)
