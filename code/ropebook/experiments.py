@@ -45,6 +45,7 @@ def experiments():
     from ropebook.experiment_characters import CHARACTER_EXPERIMENT
     from ropebook.experiment_length import LENGTH_EXPERIMENT
     from ropebook.experiment_linear import LINEAR_EXPERIMENT
+    from ropebook.experiment_listops import LISTOPS_EXPERIMENT
     from ropebook.experiment_longtext import ERA_EXPERIMENT, MARKS_EXPERIMENT, MATCHING_EXPERIMENT
     from ropebook.experiment_pretraining import NORM_EXPERIMENT, PLATEAU_EXPERIMENT, PRETRAINING_EXPERIMENT, RATE_EXPERIMENT
     from ropebook.experiment_translation import TRANSLATION_EXPERIMENT, TRANSLATION_LONG, TRANSLATION_RATES
@@ -53,7 +54,8 @@ def experiments():
         "linear": LINEAR_EXPERIMENT, "length": LENGTH_EXPERIMENT, "norm": NORM_EXPERIMENT, "pretraining-rates": RATE_EXPERIMENT,
         "pretraining": PRETRAINING_EXPERIMENT, "plateau": PLATEAU_EXPERIMENT, "translation-rates": TRANSLATION_RATES,
         "translation": TRANSLATION_EXPERIMENT, "translation-long": TRANSLATION_LONG, "era": ERA_EXPERIMENT,
-        "matching": MATCHING_EXPERIMENT, "marks": MARKS_EXPERIMENT, "characters": CHARACTER_EXPERIMENT,
+        "matching": MATCHING_EXPERIMENT, "marks": MARKS_EXPERIMENT, "listops": LISTOPS_EXPERIMENT,
+        "characters": CHARACTER_EXPERIMENT,
     }  # fmt: skip
 
 
