@@ -223,7 +223,7 @@ def test_a_short_run_reports_what_it_found(monkeypatch):
     firsts = Counter(TOKENS[int(token)] for token in texts[:, 0])
     assert [operator for operator, _ in found["by_operator"]] == [*OPERATORS]
     assert abs(sum(share * firsts[operator] for operator, share in found["by_operator"]) / 64 - found["accuracy"]) < 1e-9
-    runs = [experiment_listops.ListOpsTrainer(model(encoding), experiment_listops.TRAINING) for encoding in ("RoPE", "NoPE")]
+    runs = [experiment_listops.listops_run({"encoding": encoding}, 0) for encoding in ("RoPE", "NoPE")]
     batches = [[run.batch()[0][0] for _ in range(2)] for run in runs]
     assert torch.equal(batches[0][0], batches[1][0]) and torch.equal(batches[0][1], batches[1][1])
     assert not torch.equal(batches[0][0], batches[0][1])

@@ -55,15 +55,20 @@ def evaluated(model, texts, batch=128):
         return torch.cat([model(part, torch.arange(part.shape[1]), part > 0).argmax(-1) for part in texts.split(batch)])
 
 
-def listops(setting, seed):
-    """Train one small classifier; "accuracy" on 2,048 fresh lists, "by_operator" [[first operator, accuracy]], and the training "curve"."""
+def listops_run(setting, seed):
+    """The trainer of one small classifier at its first step. setting  {"encoding": ...}"""
     torch.manual_seed(seed)
     model = Classifier(RoFormerConfig(len(TOKENS), width=64, layers=2, longest=LONGEST, **setting), CLASSES)
-    run, curve = ListOpsTrainer(model, replace(TRAINING, seed=seed)), []
+    return ListOpsTrainer(model, replace(TRAINING, seed=seed))
+
+
+def listops(setting, seed):
+    """Train one; "accuracy" on 2,048 fresh lists, "by_operator" [[first operator, accuracy]], "curve" [[step, mean of 100 losses]]."""
+    run, curve = listops_run(setting, seed), []
     for step in range(1, TRAINING.steps + 1):
         curve.append(run.step().item())
     texts, values = expressions(TESTED, random.Random(1000 + seed))
-    right = (evaluated(model, texts) == values).double()
+    right = (evaluated(run.model, texts) == values).double()
     first = {operator: texts[:, 0] == TOKENS.index(operator) for operator in OPERATORS}
     return {
         "accuracy": right.mean().item(),
