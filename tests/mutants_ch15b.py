@@ -1,8 +1,10 @@
 """Wrong answers to the exercises of chapter 15b, each with part of the lesson that its checker must give."""
 
 import math
+import re
 import statistics
 from collections import Counter, defaultdict
+from fractions import Fraction
 from functools import partial
 from itertools import groupby
 from statistics import median
@@ -14,7 +16,8 @@ from ropebook.listops import OPERATORS, TOKENS
 # ---- 15b.1 -----------------------------------------------------------------
 
 
-def value(tokens, unknown=ValueError, unclosed=ValueError, unopened=ValueError, trailing=ValueError, said="{}", **changed):
+def value(tokens, unknown=ValueError, unclosed=ValueError, unopened=ValueError, trailing=ValueError, said="{}",
+          digit=lambda token: token in TOKENS and token, **changed):
     """The right answer to exercise 15b.1 with a stack, with its mistakes as options: what is raised, None for nothing."""
     operators = OPERATORS | {f"[{name}": changed[name] for name in changed}
     stack = [[None]]
@@ -29,7 +32,7 @@ def value(tokens, unknown=ValueError, unclosed=ValueError, unopened=ValueError, 
                 stack[-1].append(operators[operator](items))
             elif unopened:
                 raise unopened("nothing is open")
-        elif token in TOKENS and token:
+        elif digit(token):
             stack[-1].append(int(token))
         elif unknown:
             raise unknown(said.format(token))
@@ -377,6 +380,125 @@ def refuses_deep(tokens):
     return value(tokens)
 
 
+def is_small_number(token):
+    try:
+        return 0 <= int(token) <= 9
+    except ValueError:
+        return False
+
+
+def by_beginnings(tokens):
+    """Knows an operator by how it begins."""
+    return value([next((operator for operator in OPERATORS if token.startswith(operator)), token) for token in tokens])
+
+
+def lists_alone(tokens):
+    """Returns nothing for a single digit."""
+    return value(tokens) if len(tokens) != 1 or not tokens[0].isdigit() else None
+
+
+def evaluated_twice(tokens, at=0, alone=True):
+    """Calls itself twice for each item, for its value and for where it ends."""
+    if tokens[at] not in OPERATORS:
+        return int(tokens[at]) if alone else (int(tokens[at]), at + 1)
+    items, end = [], at + 1
+    while tokens[end] != "]":
+        items.append(evaluated_twice(tokens, end, False)[0])
+        end = evaluated_twice(tokens, end, False)[1]
+    digit = OPERATORS[tokens[at]](items)
+    return digit if alone else (digit, end + 1)
+
+
+def zeros_lost(tokens):
+    """An empty value counts as no item: 0 is false."""
+    stack = [[None]]
+    for token in tokens:
+        if token in OPERATORS:
+            stack.append([token])
+        elif token == "]":
+            operator, *items = stack.pop()
+            digit = OPERATORS[operator](items or [0])
+            if digit:
+                stack[-1].append(digit)
+        else:
+            stack[-1].append(int(token))
+    return stack[0][1] if len(stack[0]) > 1 else 0
+
+
+class Stateful:
+    """The stack belongs to the object, and an unknown token leaves it as it is."""
+
+    def __init__(self):
+        self.stack = [[]]
+
+    def __call__(self, tokens):
+        for token in tokens:
+            if token in OPERATORS:
+                self.stack.append([token])
+            elif token == "]" and len(self.stack) > 1:
+                operator, *items = self.stack.pop()
+                self.stack[-1].append(OPERATORS[operator](items))
+            elif token == "]":
+                self.stack = [[]]
+                raise ValueError("nothing is open")
+            elif token in [*"0123456789"]:
+                self.stack[-1].append(int(token))
+            else:
+                raise ValueError(f"unknown token {token}")
+        stack, self.stack = self.stack, [[]]
+        if len(stack) > 1 or len(stack[0]) != 1:
+            raise ValueError("not one list")
+        return stack[0][0]
+
+
+def by_substitution(tokens):
+    """The right answer to exercise 15b.1 with a regular expression for the lists that have no list in them."""
+    for token in tokens:
+        if not re.fullmatch(r"\[(MIN|MAX|MED|SM)|\]|[0-9]", token):
+            raise ValueError(f"{token} is unknown")
+    text, before = " ".join(tokens), None
+    while text != before:
+        before = text
+        text = re.sub(r"(\[\w+)((?: \d)+) \]", lambda found: str(OPERATORS[found[1]]([*map(int, found[2].split())])), text)
+    if not re.fullmatch("[0-9]", text):
+        raise ValueError(f"left over: {text}")
+    return Fraction(text)
+
+
+def by_generators(tokens):
+    """The right answer to exercise 15b.1: each open list is a generator to which its items are sent."""
+
+    def collect(operator):
+        items = []
+        while (item := (yield)) is not None:
+            items.append(item)
+        return OPERATORS[operator](items)
+
+    open_lists, done = [], []
+    for token in tokens:
+        if done:
+            raise ValueError("more than one")
+        if token in OPERATORS:
+            open_lists.append(collect(token))
+            next(open_lists[-1])
+            continue
+        if token == "]":
+            if not open_lists:
+                raise ValueError("nothing is open")
+            try:
+                open_lists.pop().send(None)
+            except StopIteration as end:
+                digit = end.value
+        elif token in [*"0123456789"]:
+            digit = int(token)
+        else:
+            raise ValueError(repr(token))
+        open_lists[-1].send(digit) if open_lists else done.append(digit)
+    if open_lists or not done:
+        raise ValueError("not closed")
+    return done[0]
+
+
 def returned_error(tokens):
     try:
         return value(tokens)
@@ -450,10 +572,11 @@ def by_table(views, answers):
     return table.max(1).sum() / np.float64(table.sum())
 
 
-def by_sorted_repr(views, answers):
-    """The right answer to exercise 15b.2: sorted by what tells views apart, so that equal ones are neighbours."""
+def by_sorted_numbers(views, answers):
+    """The right answer to exercise 15b.2: sorted by a number for each view, so that equal ones are neighbours."""
     refuse(views, answers)
-    pairs = sorted(zip(map(repr, views), answers))
+    numbers = {}
+    pairs = sorted((numbers.setdefault(view, len(numbers)), answer) for view, answer in zip(views, answers))
     right = 0
     for _, group in groupby(pairs, key=lambda pair: pair[0]):
         given = [answer for _, answer in group]
@@ -552,6 +675,38 @@ def raising(error, message=""):
     return refusal
 
 
+def kept_counts(views, answers, counts={}):  # noqa: B006
+    refuse(views, answers)
+    for view, answer in zip(views, answers):
+        counts.setdefault(view, Counter())[answer] += 1
+    return sum(map(most, counts.values())) / len(views)
+
+
+def largest_dict(views, answers):
+    """Forgets the counts in the dict of a view."""
+    counts = defaultdict(dict)
+    for view, answer in zip(views, answers):
+        counts[view][answer] = counts[view].get(answer, 0) + 1
+    return max(counts.values()) / len(views)
+
+
+def by_three_loops(views, answers):
+    """The right answer to exercise 15b.2, slowly: all texts for each digit for each text."""
+    refuse(views, answers)
+    right = 0
+    for view, answer in zip(views, answers):
+        most_often, best_digit = -1, None
+        for digit in range(10):
+            n = 0
+            for other, given in zip(views, answers):
+                if other == view and given == digit:
+                    n += 1
+            if n > most_often:
+                most_often, best_digit = n, digit
+        right += answer == best_digit
+    return right / len(views)
+
+
 def waits(views, answers):
     while len(set(views)) < len(views):
         pass
@@ -630,6 +785,14 @@ MUTANTS = [
     ("15b.1", lambda tokens: value([token.upper() if token[0] == "[" else token for token in tokens]), "'[max' is none of the 15"),
     ("15b.1", returned_error, "Raise it"),
     ("15b.1", kept_between_calls, "nothing kept from the one before"),
+    ("15b.1", partial(value, digit=lambda token: token in "0123456789"), "'12' is none of the 15"),
+    ("15b.1", partial(value, digit=is_small_number), "'07' is none of the 15"),
+    ("15b.1", by_beginnings, "'[MINUS' is none of the 15"),
+    ("15b.1", lambda tokens: value([f"[{token}" if f"[{token}" in OPERATORS else token for token in tokens]), "'MAX' is none of the 15"),
+    ("15b.1", lists_alone, "It returned nothing for 7: every path needs a return"),
+    ("15b.1", evaluated_twice, "no nested list should be evaluated twice"),
+    ("15b.1", zeros_lost, "[MIN 4 0 ], which gives 0; yours is 4"),
+    ("15b.1", Stateful(), "after the ValueError for [MAX 3 seven ]"),
     ("15b.2", summed(lambda counts: most(counts) / counts.total(), different), "that is the mean over the views"),
     ("15b.2", checked(lambda views, answers: most(Counter(answers)) / len(answers)), "one and the same answer to all texts"),
     ("15b.2", summed(most, lambda *case: 1), "that is a number of texts"),
@@ -664,6 +827,12 @@ MUTANTS = [
     ("15b.2", lambda *case: best(*case) * 1.5, "a share lies between 0 and 1"),
     ("15b.2", lambda *case: best(*case) - 0.01, "as many as can be right"),
     ("15b.2", lambda views, answers: best(views, answers) if None not in views else None, "every path needs a return"),
+    ("15b.2", lambda views, answers: best([*map(repr, views)], answers), "1 and 1.0 are one view"),
+    ("15b.2", lambda views, answers: best([(type(view), view) for view in views], answers), "1 and 1.0 are one view"),
+    ("15b.2", lambda *case: round(best(*case), 2), "you round"),
+    ("15b.2", lambda *case: round(best(*case), 4), "you round"),
+    ("15b.2", kept_counts, "nothing kept from the one before"),
+    ("15b.2", checked(largest_dict), "between instances of 'dict' and 'dict'"),
     ("15b.2", waits, "does not come to an end"),
     ("15b.2", lambda views, answers: best(views, answers[1:]), "this is no case for a ValueError"),
     ("15b.2", refuses(two_lengths), "of no texts there is no share. Raise a ValueError; yours is of type ZeroDivisionError"),
@@ -683,11 +852,15 @@ ALSO_RIGHT = [
     ("15b.1", with_numpy),
     ("15b.1", by_innermost),
     ("15b.1", by_iterator),
+    ("15b.1", by_substitution),
+    ("15b.1", by_generators),
     ("15b.1", lambda tokens: float(recursive(tuple(tokens)))),
     ("15b.2", best),
     ("15b.2", by_pairs),
     ("15b.2", by_table),
-    ("15b.2", by_sorted_repr),
+    ("15b.2", by_sorted_numbers),
+    ("15b.2", by_three_loops),
+    ("15b.2", lambda *case: np.float32(best(*case))),
     ("15b.2", by_loops),
     ("15b.2", by_mode),
 ]

@@ -118,6 +118,35 @@ def without_end(total, level):
     return lead
 
 
+def never_again(total, level):
+    """Takes p once, before the loop."""
+    lead = total % 2
+    p = p_of(total, lead)
+    while p >= level:
+        lead += 2
+    return lead
+
+
+def as_array(total, level):
+    """An empty array where no lead will do."""
+    leads = np.arange(total % 2, total + 1, 2)
+    return leads[[p_of(total, int(lead)) < level for lead in leads]][:1]
+
+
+def by_own_binomials(total, level):
+    """The right answer to exercise 17.2, slowly: each coefficient by a loop."""
+
+    def choose(i):
+        ways = 1
+        for j in range(1, i + 1):
+            ways = ways * (total - j + 1) // j
+        return ways
+
+    for lead in range(total % 2, total + 1, 2):
+        if min(1.0, 2 * sum(map(choose, range((total - lead) // 2 + 1))) / 2**total) < level:
+            return lead
+
+
 def exact(total, level):
     """The right answer to exercise 17.2 in whole numbers, from the outermost split inwards."""
     level, found, inside = Fraction(level), None, 0
@@ -257,6 +286,11 @@ MUTANTS = [
     ("17.1", partial(items, whole=lambda x: x), "return a whole number"),
     ("17.1", lambda *case: items(*case) + 1, "one too many"),
     ("17.1", lambda *case: items(*case) + 7, "more than needed"),
+    ("17.1", lambda *case: items(*case) if items(*case) < 1794 else None, "every path needs a return"),
+    ("17.2", never_again, "does not come to an end"),
+    ("17.2", as_array, "return None; yours is array([]"),
+    ("17.2", lambda *case: needed(*case) if case[0] else None, "Return 0, not None"),
+    ("17.2", lambda total, level: needed(total, level, p=p_of if total < 63 else by_curve), "where the exact p is asked for, too"),
     ("17.2", partial(needed, p=tail), "that p is of one side"),
     ("17.2", partial(needed, enough=lambda p, level: p <= level), "< and not <="),
     ("17.2", partial(needed, step=1, first=lambda total: 0), "such a lead is not possible"),
@@ -343,8 +377,10 @@ ALSO_RIGHT = [
     ("17.2", by_binomtest),
     ("17.2", by_quantiles),
     ("17.2", by_bounded_floats),
+    ("17.2", by_own_binomials),
     ("17.3", verdict),
     ("17.3", by_nesting),
     ("17.3", by_matching),
     ("17.3", raises("{:g} > {:g}")),
+    ("17.3", raises("{}-{}")),
 ]

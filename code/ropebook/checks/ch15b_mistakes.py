@@ -259,5 +259,8 @@ VIEW_MISTAKES = (  # on views, answers
     ("the number 1 and the text \"1\" are two views. As text they look alike: take the view itself as the key of a dict.", _keyed(str)),
     ("different views may have the same hash, as −1 and −2 have. Take the view itself as the key of a dict, which compares, too.",
      _keyed(hash)),
+    *(("views are the same where == says so: 1 and 1.0 are one view. Take the view itself as the key of a dict, which compares with ==.",
+       _keyed(key)) for key in (repr, lambda view: (type(view), view))),
+    *(("you round. Return the share as it is.", lambda *case, places=places: round(best(*case), places)) for places in (1, 2, 3, 4, 5)),
     *((_TRUTHY, lambda *case, whole=whole: _without_none(*case, whole)) for whole in (True, False)),
 )

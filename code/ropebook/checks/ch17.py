@@ -1,6 +1,7 @@
 """Checkers of chapter 17, the scoreboard."""
 
 import re
+from contextlib import nullcontext
 from itertools import combinations_with_replacement, product
 from math import sqrt
 
@@ -23,8 +24,8 @@ def _compare(cases, results, right, mistakes, named, why):
 
 
 ACCURACIES = (  # a, b, z; rounding moves no n: z² spread / (a − b)² is off a whole number by 0.01 or more, or exact in every form
+    (0.9, 0.6, 2.0),  # a small n first: a loop that ends too early and returns nothing would be no answer at all
     (0.6979, 0.6810, 1.96),
-    (0.9, 0.6, 2.0),
     (0.75, 0.5, 2.5),
     (0.6, 0.55, 1.5),
     (0.6810, 0.6979, 1.96),
@@ -85,6 +86,7 @@ def _why_not_items(got, a, b, z):
 SPLITS = (  # total, level; where p can equal the level, it does in every form: two powers of 1/2, and the cap
     (40, 0.05),
     (0, 0.05),
+    (0, 1.1),
     (1, 0.05),
     (5, 0.05),
     (6, 0.05),
@@ -106,6 +108,8 @@ SPLITS = (  # total, level; where p can equal the level, it does in every form: 
     (500, 0.05),
     (500, 1e-9),
 )
+SMALL = 62  # whose numbers fit NumPy's; larger ones are not traced, as right answers may need millions of lines for them
+NO_LAST_LEAD = "your answer does not come to an end. Each turn needs a p of its own, that of its lead, and no lead is above the total."
 TOO_LARGE = ("2^total and the binomial coefficients outgrow NumPy's whole numbers and, as products of factorials, floats. Python's own "
              "whole numbers have no end: math.comb(total, i), and one / at last.")  # fmt: skip
 
@@ -115,7 +119,8 @@ def smallest_lead(answer):
     """A function (total, level) -> the smallest lead with the exact two-sided p below the level, or None."""
     results = []
     for case in SPLITS:
-        results.append(_lead_of(answer, _split(*case), not results, *case))
+        with ending(LINES, f"For {_split(*case)} {NO_LAST_LEAD}") if case[0] <= SMALL else nullcontext():
+            results.append(_lead_of(answer, _split(*case), not results, *case))
     _compare(SPLITS, results, needed, LEAD_MISTAKES, _split, lambda got, *case: _why_not_lead(got, results, *case))
     return "A lead that settles a few items is nothing among many: what is needed grows with the root of the total."
 
@@ -134,13 +139,16 @@ def _lead_of(answer, name, first, total, level):
         if "'float' object cannot be interpreted as an integer" in str(wrong):
             raise Wrong(f"{wrong}. / makes floats; the loser has (total − lead) // 2.") from None
         raise
+    if needed(total, level) is None and hasattr(result, "__len__") and not isinstance(result, str):
+        raise Wrong(f"For {name}: even if one model wins all, p is not below the level: return None; yours is {result!r}.")
     return result if result is None or needed(total, level) is None else one_number(result, name)
 
 
 def _why_not_lead(got, results, total, level):
     right = needed(total, level)
-    if total > 62 and all(_same(result, needed(*case)) for case, result in zip(SPLITS, results) if case[0] <= 62):
-        return f"it should be {right}; yours is {got}. Smaller totals are right, so look at large numbers: {TOO_LARGE}"
+    if total > SMALL and all(_same(result, needed(*case)) for case, result in zip(SPLITS, results) if case[0] <= SMALL):
+        return (f"it should be {right}; yours is {got}. Smaller totals are right, so look at large numbers, where the exact p is asked "
+                f"for, too. {TOO_LARGE}")  # fmt: skip
     p = lambda lead: f"a lead of {lead:.0f} has p = {two_sided(total, int(lead)):.4g}"
     if right is None:
         return f"even {p(total)}. So return None; yours is {got}."
@@ -154,7 +162,7 @@ def _why_not_lead(got, results, total, level):
 INTERVALS = sorted(combinations_with_replacement((-2, -0.5, 0, 0.5, 2, 3), 2), key=lambda ends: ends[0] == ends[1])  # points come last
 CLAIMS = tuple((*ends, claimed) for ends, claimed in product(INTERVALS, (None, 0.5, 1.0, 2.0, 4)))
 REFUSED = ((2.5, -1.5, None), (0.5, -0.5, 2.0), (3, 1.5, 2), (-1.5, -4, 2), (-0.5, -2.5, None), (1.5, 0, 0.5))
-NUMBER = re.compile(r"[-−]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+NUMBER = re.compile(r"(?:(?<!\d)[-−])?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 
 @exercise("17.3")
