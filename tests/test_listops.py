@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import torch
 from mutation import failures, mutated
 
 from ropebook import experiment_listops, listops
+from ropebook.finetuning import classify
 from ropebook.listops import CLASSES, OPERATORS, TOKENS, expression
 from ropebook.roformer import Classifier, RoFormerConfig
 
@@ -148,8 +150,7 @@ MUTANTS = [
 
 @pytest.mark.parametrize("claim, old, new", MUTANTS, ids=[f"{i}-{claim.__name__}" for i, (claim, *_) in enumerate(MUTANTS)])
 def test_claim_notices(claim, old, new):
-    lib = type("mutant", (), {name: staticmethod(value) if callable(value) else value for name, value in mutated(SOURCE, old, new).items()})
-    assert failures(lib, [claim]) == [claim.__name__]
+    assert failures(SimpleNamespace(**mutated(SOURCE, old, new)), [claim]) == [claim.__name__]
 
 
 @pytest.mark.parametrize("rules, message", [
@@ -198,6 +199,23 @@ def test_padding_changes_no_guess():
             padded = reader(text[None], torch.arange(100), text[None] > 0)
             bare = reader(text[None, :length], torch.arange(length))
         torch.testing.assert_close(padded, bare, rtol=1e-4, atol=1e-5)
+
+
+def test_lists_are_trained_on_and_classified_without_their_padding():
+    """As each would be alone; told of no padding, the same model has another loss and other guesses."""
+    run = experiment_listops.listops_run({"encoding": "RoPE"}, 0)
+    run.model.eval()
+    (texts, values, present), count = run.batch()
+    bare = [text[:100] if text.all() else text[: int(text.argmin())] for text in texts]
+    with torch.no_grad():
+        scores = torch.cat([run.model(text[None], torch.arange(len(text))) for text in bare])
+        run.model.output.bias -= scores.mean(0)  # else all lists have the same likeliest digit
+        alone = scores - scores.mean(0)
+        loss, untold = run.total_loss(texts, values, present), run.total_loss(texts, values)
+    torch.testing.assert_close(loss, torch.nn.functional.cross_entropy(alone, values, reduction="sum"), rtol=1e-4, atol=1e-4)
+    assert count == 32 and abs(untold - loss) > 1e-2
+    guesses = classify(run.model, texts, batch=5, present=present)
+    assert torch.equal(guesses, alone.argmax(-1)) and not torch.equal(guesses, classify(run.model, texts))
 
 
 @pytest.mark.parametrize("encoding, mirrored, shuffled", [

@@ -7,12 +7,12 @@ import random
 from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
 
 from ropebook.experiments import Experiment
+from ropebook.finetuning import ClassifierTrainer, classify
 from ropebook.listops import CLASSES, OPERATORS, TOKENS, expression
 from ropebook.roformer import Classifier, RoFormerConfig
-from ropebook.training import Trainer, TrainingConfig, answering, precision
+from ropebook.training import TrainingConfig
 
 SHORTEST, LONGEST = 25, 100  # tokens
 TESTED = 2048
@@ -33,26 +33,16 @@ def expressions(count, generator):
     return texts, values
 
 
-class ListOpsTrainer(Trainer):
-    """Trains a `Classifier` on fresh lists at every step: nothing can be learnt by heart."""
+class ListOpsTrainer(ClassifierTrainer):
+    """Fresh lists at every step: nothing can be learnt by heart."""
 
     def __init__(self, model, config):
-        super().__init__(model, None, None, config)
+        super().__init__(model, torch.zeros(0, LONGEST), torch.zeros(0), config)
         self.random = random.Random(config.seed)
 
     def batch(self):
-        return expressions(self.config.batch, self.random), self.config.batch
-
-    def total_loss(self, texts, values):
-        with precision(self.device, self.precision):
-            scores = self.model(texts.to(self.device), self.positions, texts.to(self.device) > 0)  # (B, CLASSES)
-        return F.cross_entropy(scores.float(), values.to(self.device), reduction="sum")
-
-
-def evaluated(model, texts, batch=128):
-    """The digit that a `Classifier` finds most likely for each list: texts (N, T) int64, 0 after the end; returns (N,) int64."""
-    with answering(model):
-        return torch.cat([model(part, torch.arange(part.shape[1]), part > 0).argmax(-1) for part in texts.split(batch)])
+        texts, values = expressions(self.config.batch, self.random)
+        return (texts, values, texts > 0), len(values)
 
 
 def listops_run(setting, seed):
@@ -68,7 +58,7 @@ def listops(setting, seed):
     for step in range(1, TRAINING.steps + 1):
         curve.append(run.step().item())
     texts, values = expressions(TESTED, random.Random(1000 + seed))
-    right = (evaluated(run.model, texts) == values).double()
+    right = (classify(run.model, texts, batch=128, present=texts > 0) == values).double()
     first = {operator: texts[:, 0] == TOKENS.index(operator) for operator in OPERATORS}
     return {
         "accuracy": right.mean().item(),

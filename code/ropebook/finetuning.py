@@ -62,9 +62,11 @@ class ClassifierTrainer(Trainer):
         rows = epoch_rows(len(self.labels), self.config.batch, self.done, self.config.seed)
         return (self.texts[rows], self.labels[rows]), len(rows)
 
-    def total_loss(self, tokens, labels):
+    def total_loss(self, tokens, labels, present=None):
+        """present: (B, T) bool where texts are padded."""
+        present = None if present is None else present.to(self.device)
         with precision(self.device, self.precision):
-            logits = self.model(tokens.to(self.device), self.positions)  # (B, K)
+            logits = self.model(tokens.to(self.device), self.positions, present)  # (B, K)
         return F.cross_entropy(logits.float(), labels.to(self.device), reduction="sum")
 
 
@@ -75,11 +77,18 @@ def cut(texts, length):
     return texts[:, :length]
 
 
-def classify(model, texts, batch=16):
-    """The class that a `Classifier` finds most likely for each text: texts (N, T) int64, returns (N,) int64 on the CPU."""
-    positions = torch.arange(texts.shape[1])
+def classify(model, texts, batch=16, present=None):
+    """The class that a `Classifier` finds most likely for each text.
+
+    texts    (N, T) int64
+    present  (N, T) bool where texts are padded
+    returns  (N,) int64 on the CPU
+    """
+    positions, device = torch.arange(texts.shape[1]), model.output.weight.device
+    given = [texts] if present is None else [texts, present]
+    parts = zip(*(some.to(device).split(batch) for some in given))
     with answering(model):
-        return torch.cat([model(part.to(model.output.weight.device), positions).argmax(-1).cpu() for part in texts.split(batch)])
+        return torch.cat([model(tokens, positions, *mask).argmax(-1).cpu() for tokens, *mask in parts])
 
 
 def confusion(labels, guesses, classes):

@@ -93,6 +93,23 @@ def one_number(result, name):
     return got.item()
 
 
+def lesson_of(mistakes, cases, results, same):
+    """The lesson of the first mistake that explains all results, or None.
+
+    mistakes  of (lesson, a function that makes the mistake); cases  of its arguments; results  of the answer, one for each case
+    same      (a result, what a mistake makes) -> whether the mistake explains it
+    """
+    explains = lambda wrong: all(same(got, wrong(*case)) for case, got in zip(cases, results))
+    return next((lesson for lesson, wrong in mistakes if explains(wrong)), None)
+
+
+def compare(cases, results, right, mistakes, named, why, same):
+    """Wrong about the first result that is not right: the lesson of the mistake that explains all of them, or why(result, *case)."""
+    for case, got in zip(cases, results):
+        if not same(got, right(*case)):
+            raise Wrong(f"For {named(*case)}: {lesson_of(mistakes, cases, results, same) or why(got, *case)}")
+
+
 class _Endless(BaseException):
     """No Exception, so that an answer's `except Exception` lets it pass."""
 

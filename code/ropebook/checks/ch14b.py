@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ropebook.checks.asking import asked, one_number
+from ropebook.checks.asking import asked, lesson_of, one_number
 from ropebook.checks.ch14b_mistakes import CURVE_MISTAKES, LEAD_MISTAKES, SEED_MISTAKES, first_reached, interval, seeds_for
 from ropebook.checks.ch14b_models import PAIRS, changes, copied_names, numbers, ways, why_not_apart, why_not_copied, why_not_named
 from ropebook.exercises import NotAnswered, Wrong, exercise
@@ -168,17 +168,13 @@ def seeds_needed(answer):
         results.append(result if result is None or seeds_for(d, s, t) is None else one_number(result, name))
     for (d, s, t), got in zip(PLANS, results):
         if not _same_number(got, seeds_for(d, s, t)):
-            lesson = next((lesson for lesson, wrong in SEED_MISTAKES if _explains(wrong, results)), None) or _why_not_enough(got, d, s, t)
+            lesson = lesson_of(SEED_MISTAKES, PLANS, results, _same_number) or _why_not_enough(got, d, s, t)
             raise Wrong(f"For d = {d:g}, s = {s:g} and t from {min(t)} to {max(t)} seeds: {lesson}")
     return "Every second mean comes out nearer to 0 than expected: with this many seeds the chance of an interval without 0 is about even."
 
 
 def _same_number(got, other):
     return got is other if got is None or other is None else np.array_equal(got, other)
-
-
-def _explains(wrong, results):
-    return all(_same_number(got, wrong(*plan)) for plan, got in zip(PLANS, results))
 
 
 def _why_not_enough(got, d, s, t):

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize
 
-from ropebook.checks.asking import asked, ending, one_number
+from ropebook.checks.asking import asked, ending, lesson_of, one_number
 from ropebook.checks.ch15_addresses import ADDRESSES, ERROR_MISTAKES, clustered
 from ropebook.checks.ch15_mistakes import CEILING_MISTAKES, CONTRAST_MISTAKES, F1_MISTAKES, best_share, contrasted, macro
 from ropebook.exercises import Wrong, exercise
@@ -20,8 +20,7 @@ def _compare(cases, results, right, mistakes):
     """Of all results, the first that is not right, with the lesson of the mistake that explains them all."""
     for (name, *case), got in zip(cases, results):
         if not _near(got, right(*case)):
-            explains = lambda wrong: all(_near(got, wrong(*case)) for (_, *case), got in zip(cases, results))
-            lesson = next((lesson for lesson, wrong in mistakes if explains(wrong)), None)
+            lesson = lesson_of(mistakes, [case for _, *case in cases], results, _near)
             raise Wrong(f"For {name}: {lesson or f'it should be {right(*case):.6g}; yours is {got:.6g}.'}")
 
 

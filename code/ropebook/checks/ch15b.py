@@ -3,7 +3,7 @@
 import re
 from random import Random
 
-from ropebook.checks.asking import asked, ending, one_number
+from ropebook.checks.asking import asked, compare, ending, one_number
 from ropebook.checks.ch15b_mistakes import LIST_MISTAKES, VIEW_MISTAKES, best, by_view, depth, tree, value
 from ropebook.exercises import Wrong, exercise
 from ropebook.listops import CLOSE, expression
@@ -12,13 +12,8 @@ ROUNDING = 1e-6  # of NumPy's and PyTorch's 32-bit floats; of two different shar
 LINES = 300_000  # of Python: two loops over 200 tokens need 100,000, two over 80 texts with one over the digits between them 200,000
 
 
-def _compare(cases, results, right, mistakes, named, why):
-    """Of all results, the first that is not right, with the lesson of the mistake that explains them all."""
-    for case, got in zip(cases, results):
-        if abs(got - right(*case)) > ROUNDING:
-            explains = lambda wrong: all(abs(got - wrong(*case)) <= ROUNDING for case, got in zip(cases, results))
-            lesson = next((lesson for lesson, wrong in mistakes if explains(wrong)), None)
-            raise Wrong(f"For {named(*case)}: {lesson or why(got, *case)}")
+def _same(got, other):
+    return abs(got - other) <= ROUNDING
 
 
 def _results(answer, cases, one, *compared):
@@ -28,9 +23,9 @@ def _results(answer, cases, one, *compared):
         for case in cases:
             results.append(one(answer, not results, *case))
     except Wrong:
-        _compare(cases, results, *compared)
+        compare(cases, results, *compared, _same)
         raise
-    _compare(cases, results, *compared)
+    compare(cases, results, *compared, _same)
 
 
 def _refusal(answer, name, lesson, *given):

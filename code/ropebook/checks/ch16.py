@@ -6,7 +6,7 @@ from random import Random
 import numpy as np
 import torch
 
-from ropebook.checks.asking import asked, ending, one_number
+from ropebook.checks.asking import asked, ending, lesson_of, one_number
 from ropebook.checks.ch16_mistakes import LOSS_MISTAKES, SEARCH_MISTAKES, beam, ended, mean_loss, rank_of
 from ropebook.checks.ch16_scores import BLEU_MISTAKES, SHARE_MISTAKES, score, share
 from ropebook.exercises import Wrong, exercise
@@ -37,8 +37,7 @@ def _judge(cases, ask, right, mistakes, otherwise, same=_near):
             wrong = name, got, *case
     if wrong:
         with np.errstate(all="ignore"):
-            explains = lambda mistake: all(same(got, mistake(*case)) for case, got in results)
-            lesson = next((lesson for lesson, mistake in mistakes if explains(mistake)), None)
+            lesson = lesson_of(mistakes, *zip(*results), same)
         raise Wrong(f"For {wrong[0]}: {lesson or otherwise(*wrong)}")
 
 

@@ -5,22 +5,13 @@ from contextlib import nullcontext
 from itertools import combinations_with_replacement, product
 from math import sqrt
 
-from ropebook.checks.asking import asked, ending, one_number
+from ropebook.checks.asking import asked, compare, ending, one_number
 from ropebook.checks.ch17_mistakes import ITEM_MISTAKES, LEAD_MISTAKES, VERDICT_MISTAKES, VERDICTS, items, needed, says, two_sided
 from ropebook.exercises import Wrong, exercise
 
 
 def _same(got, other):
     return got is other if got is None or other is None else got == other
-
-
-def _compare(cases, results, right, mistakes, named, why):
-    """Of all results, the first that is not right, with the lesson of the mistake that explains them all."""
-    for case, got in zip(cases, results):
-        if not _same(got, right(*case)):
-            explains = lambda wrong: all(_same(got, wrong(*case)) for case, got in zip(cases, results))
-            lesson = next((lesson for lesson, wrong in mistakes if explains(wrong)), None)
-            raise Wrong(f"For {named(*case)}: {lesson or why(got, *case)}")
 
 
 ACCURACIES = (  # a, b, z; rounding moves no n: z² spread / (a − b)² is off a whole number by 0.01 or more, or exact in every form
@@ -50,7 +41,7 @@ def items_needed(answer):
         name = _accuracies(*case)
         with ending(LINES, f"For {name} {NO_END}"):
             results.append(_items_of(answer, name, not results, *case))
-    _compare(ACCURACIES, results, items, ITEM_MISTAKES, _accuracies, _why_not_items)
+    compare(ACCURACIES, results, items, ITEM_MISTAKES, _accuracies, _why_not_items, _same)
     return "To see half the difference takes about four times the items."
 
 
@@ -121,7 +112,7 @@ def smallest_lead(answer):
     for case in SPLITS:
         with ending(LINES, f"For {_split(*case)} {NO_LAST_LEAD}") if case[0] <= SMALL else nullcontext():
             results.append(_lead_of(answer, _split(*case), not results, *case))
-    _compare(SPLITS, results, needed, LEAD_MISTAKES, _split, lambda got, *case: _why_not_lead(got, results, *case))
+    compare(SPLITS, results, needed, LEAD_MISTAKES, _split, lambda got, *case: _why_not_lead(got, results, *case), _same)
     return "A lead that settles a few items is nothing among many: what is needed grows with the root of the total."
 
 
@@ -173,7 +164,7 @@ def verdict_of(answer):
     results = []
     for case in CLAIMS:
         results.append(_string_of(_outcome(answer, not results, *case), *case))
-    _compare(CLAIMS, results, says, VERDICT_MISTAKES, _claim, _why_not_that)
+    compare(CLAIMS, results, says, VERDICT_MISTAKES, _claim, _why_not_that, _same)
     for case in REFUSED:
         _refuses(answer, *case)
     return "A run can fail to find a gain because there is none or because it is too small to tell; the rule keeps the two apart."
